@@ -1,0 +1,210 @@
+# Copyright: (c) 2026, pnow.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Vault, as ``vault_ports.Vault``; OpenBao speaks the same.
+
+Requests go through hvac's raw adapter, because its typed layer turns Vault's answers into exceptions without the path.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from .._domain import errors
+from .._domain.ports import Clock
+from .._domain.text import inert
+from .._domain.vault_ports import Credential, Data, Engine
+from . import vault_errors
+
+try:
+    import requests
+    from hvac.adapters import RawAdapter
+
+    IMPORT_ERROR: ImportError | None = None
+except ImportError as error:
+    IMPORT_ERROR = error
+
+USER_AGENT = "pnow.infra/0.1.0"
+CONNECT_TIMEOUT = 5.0
+# Not 500: Vault answers it when the database it was asked to act on fails, and each try would wait for that again.
+RETRIED_STATUSES = frozenset({412, 429, 502, 503, 504})
+
+Learn = Callable[[str], None]
+
+
+@contextmanager
+def connect(options: Mapping[str, Any], clock: Clock, learn: Learn) -> Iterator[VaultApi]:
+    """The Vault that the connection options name, with a token; ``learn`` is told every secret met on the way.
+
+    A token from a login is revoked when the context ends. Raises MissingLibrary, InvalidOption, Unauthorized.
+    """
+    if IMPORT_ERROR is not None:
+        raise errors.MissingLibrary(
+            f"the Python library {IMPORT_ERROR.name} is not installed where this task runs",
+            next_step="install the collection's requirements.txt there, or use its execution environment",
+        )
+    api = VaultApi(_adapter(options), clock, options["retries"], learn)
+    try:
+        if options["auth_method"] == "approle":
+            with api.logged_in(_approle_path(options), _approle(options)) as logged_in:
+                yield logged_in
+        else:
+            yield api.with_token(_token(options))
+    finally:
+        api.close()
+
+
+def _adapter(options: Mapping[str, Any]) -> RawAdapter:
+    if options["timeout"] < 1 or options["retries"] < 0:
+        raise errors.InvalidOption("timeout or retries is too small", next_step="give at least 1 second and 0 retries")
+    session = requests.Session()
+    session.headers["User-Agent"] = USER_AGENT
+    # hvac heeds its own argument only where the session does not verify.
+    session.verify = options["ca_cert"] or True if options["validate_certs"] is not False else False
+    return RawAdapter(
+        base_uri=options["url"].rstrip("/"),
+        verify=session.verify,
+        timeout=(min(CONNECT_TIMEOUT, options["timeout"]), options["timeout"]),
+        namespace=options["namespace"],
+        session=session,
+    )
+
+
+def _token(options: Mapping[str, Any]) -> str:
+    """The token of the options, or of the file that ``vault login`` leaves."""
+    if options["token"]:
+        return str(options["token"]).strip()
+    path = Path(options["token_path"] or "~").expanduser() / str(options["token_file"])
+    with suppress(OSError, UnicodeDecodeError):
+        if token := path.read_text(encoding="utf-8").strip():
+            return token
+    raise errors.Unauthorized(
+        f"there is no token for Vault at {options['url']}",
+        next_step=f"set token (VAULT_TOKEN), log in so that {path} has one, or choose another auth_method",
+    )
+
+
+def _approle_path(options: Mapping[str, Any]) -> str:
+    return f"auth/{options['auth_mount_point'] or 'approle'}/login"
+
+
+def _approle(options: Mapping[str, Any]) -> Data:
+    if not options["role_id"]:
+        raise errors.InvalidOption("role_id is missing", next_step="auth_method approle needs it")
+    return {"role_id": options["role_id"], "secret_id": options["secret_id"] or ""}
+
+
+class VaultApi:
+    """Implements ``vault_ports.Vault`` and ``vault_ports.Issuer``. Every request is bounded in time.
+
+    A request is sent again when no connection came about, or the server said that it could not serve it.
+    """
+
+    def __init__(self, adapter: RawAdapter, clock: Clock, retries: int, learn: Learn) -> None:
+        self._adapter = adapter
+        self._clock = clock
+        self._retries = retries
+        self._learn = learn
+        self.server = str(adapter.base_uri)
+
+    def close(self) -> None:
+        self._adapter.close()
+
+    def with_token(self, token: str) -> VaultApi:
+        """The same server seen with another token."""
+        self._learn(token)
+        adapter = RawAdapter.from_adapter(self._adapter)
+        adapter.token = token
+        return VaultApi(adapter, self._clock, self._retries, self._learn)
+
+    def read(self, path: str) -> Data | None:
+        """The data at a path; None when there is nothing."""
+        status, body = self._request("GET", path)
+        if status == 404:
+            return None
+        data: Data | None = self._checked("read", path, status, body).get("data")
+        return data
+
+    def write(self, path: str, data: Mapping[str, Any]) -> None:
+        self._checked("write", path, *self._request("POST", path, data))
+
+    def delete(self, path: str) -> None:
+        self._checked("delete", path, *self._request("DELETE", path))
+
+    def engine(self, mount_point: str) -> Engine:
+        """The secrets engine at a mount point. Raises InvalidOption when there is none that the token may see."""
+        path = f"sys/internal/ui/mounts/{mount_point}"
+        status, body = self._request("GET", path)
+        if status in (400, 403, 404) and not vault_errors.is_invalid_token(body):
+            raise vault_errors.no_engine(self.server, mount_point)
+        data = self._checked("read", path, status, body).get("data") or {}
+        return Engine(type=str(data.get("type")), max_lease_ttl=int(data.get("config", {}).get("max_lease_ttl") or 0))
+
+    def revoke_leases(self, prefix: str) -> None:
+        """Revokes all leases under a prefix and waits until that has been done."""
+        path = f"sys/leases/revoke-prefix/{prefix}"
+        self._checked("revoke", path, *self._request("POST", path, {"sync": True}))
+
+    @contextmanager
+    def issuer(self, ttl: int) -> Iterator[VaultApi]:
+        """A child token of this one that lives ``ttl`` seconds at most, and no longer than the context."""
+        limits = {"ttl": f"{ttl}s", "explicit_max_ttl": f"{ttl}s", "renewable": False, "display_name": "pnow-infra"}
+        with self.logged_in("auth/token/create", limits) as child:
+            yield child
+
+    @contextmanager
+    def logged_in(self, path: str, data: Data) -> Iterator[VaultApi]:
+        """The server seen with the token that a write to ``path`` gives; it is revoked when the context ends."""
+        body = self._checked("login", path, *self._request("POST", path, data))
+        session = self.with_token(str((body.get("auth") or {}).get("client_token") or ""))
+        try:
+            yield session
+        finally:
+            # Best effort: the token may be of a kind that can not be revoked, and ends by itself in any case.
+            with suppress(errors.InfraError):
+                session.write("auth/token/revoke-self", {})
+
+    def issue(self, path: str) -> Credential:
+        body = self._checked("issue", path, *self._request("GET", path))
+        data = body.get("data") or {}
+        self._learn(str(data.get("password")))
+        return Credential(str(body.get("lease_id")), str(data.get("username")), str(data.get("password")))
+
+    def revoke(self, lease_id: str) -> None:
+        """Revokes and waits until that has been done."""
+        path = "sys/leases/revoke"
+        self._checked("revoke", path, *self._request("POST", path, {"lease_id": lease_id, "sync": True}))
+
+    def _request(self, method: str, path: str, data: Mapping[str, Any] | None = None) -> tuple[int, Data]:
+        """Sends, and sends again what failed in passing. Raises Unreachable after the last attempt."""
+        for attempt in range(self._retries + 1):
+            last = attempt == self._retries
+            try:
+                response = self._adapter.request(method, f"/v1/{path}", json=data, raise_exception=False)
+            except requests.ConnectionError as error:
+                if last or not vault_errors.passing(error):
+                    raise vault_errors.unreachable(self.server, error, attempt + 1) from error
+            except (requests.RequestException, OSError, ValueError) as error:
+                raise vault_errors.unreachable(self.server, error, attempt + 1) from error
+            else:
+                if response.status_code not in RETRIED_STATUSES or last:
+                    return response.status_code, _parsed(response)
+            self._clock.sleep(0.4 * 2**attempt * random.uniform(0.5, 1.0))
+        raise AssertionError("the last attempt returns or raises")
+
+    def _checked(self, verb: str, path: str, status: int, body: Data) -> Data:
+        if status >= 400:
+            raise vault_errors.from_response(self.server, verb, path, status, body)
+        return body
+
+
+def _parsed(response: requests.Response) -> Data:
+    try:
+        parsed = response.json() if response.content else {}
+    except ValueError:
+        return {"errors": [inert(response.text, 300)]}
+    return parsed if isinstance(parsed, dict) else {}

@@ -1,0 +1,135 @@
+# Copyright: (c) 2026, pnow.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What Vault's refusals mean to a person."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+
+from .._domain import errors
+from .._domain.text import inert
+
+# The capabilities that a policy must grant for what the client does.
+CAPABILITIES = {
+    "read": "read",
+    "write": "create and update",
+    "delete": "delete",
+    "login": "update",
+    "issue": "read",
+    "revoke": "update",
+}
+# Paths that Vault guards twice.
+SUDO_PATHS = ("sys/leases/revoke-prefix/",)
+
+
+def passing(error: Exception) -> bool:
+    """Whether trying again may help: a certificate that is not trusted now will not be trusted in a second."""
+    return _certificate_error(error) is None
+
+
+def unreachable(server: str, error: Exception, attempts: int) -> errors.InfraError:
+    """The error for a request that got no answer."""
+    distrust = _certificate_error(error)
+    if distrust is not None:
+        return errors.Unreachable(
+            f"the certificate of Vault at {server} is not trusted: {inert(distrust, 200)}",
+            next_step="set ca_cert (VAULT_CACERT) to the CA that signed it",
+        )
+    tries = f" in {attempts} attempts" if attempts > 1 else ""
+    return errors.Unreachable(
+        f"Vault at {server} did not answer{tries}: {inert(_innermost(error), 200)}",
+        next_step="check that it runs and that url (VAULT_ADDR) names it",
+    )
+
+
+def no_engine(server: str, mount_point: str) -> errors.InvalidOption:
+    """The error for a mount point where nothing is to be seen; Vault does not say which of the two reasons it is."""
+    return errors.InvalidOption(
+        f"Vault at {server} has no secrets engine at {mount_point}/ that the token may see",
+        next_step=f"mount one (vault secrets enable -path={mount_point} database) or correct mount_point or the policy",
+    )
+
+
+def is_invalid_token(body: dict[str, Any]) -> bool:
+    """Whether a refusal is about the token itself and not about what it may do."""
+    return any(text in _messages(body) for text in ("invalid token", "bad token", "missing client token"))
+
+
+def from_response(server: str, verb: str, path: str, status: int, body: dict[str, Any]) -> errors.InfraError:
+    """The error for an HTTP status of 400 and above."""
+    message = inert(_messages(body) or f"HTTP status {status}")
+    if status == 403:
+        return _invalid_token(server) if is_invalid_token(body) else _forbidden(server, verb, path)
+    if status in (400, 404) and verb == "login":
+        return errors.Unauthorized(
+            f"Vault at {server} gives no token at {path}: {message}", next_step=_login_help(path)
+        )
+    if status in (400, 404, 405):
+        return errors.Rejected(f"Vault at {server} rejects to {verb} {path}: {message}", next_step="see its reason")
+    if status in (501, 503):
+        return _not_serving(server, message)
+    if status == 500:
+        return errors.Failed(
+            f"Vault at {server} failed to {verb} {path}: {message}", next_step="mend what it names, run again"
+        )
+    return errors.Unreachable(
+        f"Vault at {server} answered {status} to {verb} {path}: {message}", next_step="look at its health and try again"
+    )
+
+
+def _invalid_token(server: str) -> errors.Unauthorized:
+    return errors.Unauthorized(
+        f"Vault at {server} does not accept the token", next_step="it is wrong or has expired: log in again"
+    )
+
+
+def _forbidden(server: str, verb: str, path: str) -> errors.Forbidden:
+    capability = CAPABILITIES[verb]
+    if path.startswith(SUDO_PATHS):
+        capability += " and sudo"
+    return errors.Forbidden(
+        f"Vault at {server} does not allow the token to {verb} {path}",
+        next_step=f"grant {capability} on {path} in one of its policies, or use a token that has not expired",
+    )
+
+
+def _login_help(path: str) -> str:
+    if path == "auth/token/create":
+        return "use a service token, or set verify to never"
+    return "check auth_mount_point, role_id and secret_id"
+
+
+def _not_serving(server: str, message: str) -> errors.Unreachable:
+    if "not initialized" in message or "sealed" in message:
+        remedy = "initialize it" if "not initialized" in message else "unseal it"
+        state = "not initialized" if "not initialized" in message else "sealed"
+        return errors.Unreachable(f"Vault at {server} is {state}", next_step=f"{remedy} and run again")
+    return errors.Unreachable(f"Vault at {server} is not serving: {message}", next_step="look at its health, run again")
+
+
+def _messages(body: dict[str, Any]) -> str:
+    found = body.get("errors")
+    return "; ".join(str(item) for item in found) if isinstance(found, list) else ""
+
+
+def _certificate_error(error: BaseException | None) -> BaseException | None:
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return error
+        error = _cause(error)
+    return None
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """The cause that says something: requests and urllib3 wrap it in layers that repeat host and path."""
+    while (cause := _cause(error)) is not None:
+        error = cause
+    return error
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    """What an error was made of; the layers differ in where they keep it."""
+    inner = (getattr(error, "reason", None), error.args[0] if error.args else None, error.__cause__)
+    return next((item for item in inner if isinstance(item, BaseException)), None)

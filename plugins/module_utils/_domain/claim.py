@@ -1,0 +1,111 @@
+# Copyright: (c) 2026, pnow.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Crossplane claims: from options to a manifest, and from a claim to what stands behind it.
+
+A claim (namespaced, of a ``LegacyCluster`` XRD) is bound to a composite by ``spec.resourceRef``; the composite lists
+its managed resources in ``spec.resourceRefs``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import InvalidOption
+from .manifest import FIELD_MANAGER, Manifest, ObjectRef
+
+MANAGED_BY = {"app.kubernetes.io/managed-by": FIELD_MANAGER}
+
+# A claim's name is also a label value on its composite, and labels end at 63 characters.
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?")
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim as the user wants it."""
+
+    ref: ObjectRef
+    parameters: Mapping[str, Any]
+    composition_selector: Mapping[str, str]
+    connection_secret: str = ""
+
+    def manifest(self) -> Manifest:
+        spec: dict[str, Any] = {"compositeDeletePolicy": "Foreground"}
+        if self.parameters:
+            spec["parameters"] = dict(self.parameters)
+        if self.composition_selector:
+            spec["compositionSelector"] = {"matchLabels": dict(self.composition_selector)}
+        if self.connection_secret:
+            spec["writeConnectionSecretToRef"] = {"name": self.connection_secret}
+        return {
+            "apiVersion": self.ref.api_version,
+            "kind": self.ref.kind,
+            "metadata": {"name": self.ref.name, "namespace": self.ref.namespace, "labels": dict(MANAGED_BY)},
+            "spec": spec,
+        }
+
+
+def claim_from(options: Mapping[str, Any], position: int) -> Claim:
+    """The claim that entry ``position`` of option ``claims`` describes. Raises InvalidOption."""
+    where = f"claims[{position}]"
+    name, namespace, api_version = options["name"], options["namespace"], options["api_version"]
+    if not _NAME.fullmatch(name):
+        raise InvalidOption(
+            f"{where}.name is {name!r}, which can not name a claim",
+            next_step="use at most 63 lower case letters, digits, '-' and '.', a letter or digit at both ends",
+        )
+    if not _NAMESPACE.fullmatch(namespace):
+        raise InvalidOption(
+            f"{where}.namespace is {namespace!r}, which can not name a namespace",
+            next_step="use at most 63 lower case letters, digits and '-', a letter or digit at both ends",
+        )
+    if api_version.count("/") != 1 or not all(api_version.split("/")):
+        raise InvalidOption(
+            f"{where}.api_version is {api_version!r}, which names no API group and version",
+            next_step="write GROUP/VERSION, for example database.yourdomain.com/v1alpha1",
+        )
+    return Claim(
+        ref=ObjectRef(api_version, options["kind"], name, namespace),
+        parameters=options.get("parameters") or {},
+        composition_selector=options.get("composition_selector") or {},
+        connection_secret=options.get("connection_secret") or "",
+    )
+
+
+def composite_ref(claim: Manifest) -> ObjectRef | None:
+    """The composite the claim is bound to, if Crossplane has bound it yet."""
+    return _reference(claim.get("spec", {}).get("resourceRef"))
+
+
+def resource_refs(composite: Manifest) -> list[ObjectRef]:
+    """The managed resources of a composite, in the order in which the composite lists them."""
+    spec = composite.get("spec", {})
+    entries = spec.get("resourceRefs") or spec.get("crossplane", {}).get("resourceRefs") or []
+    references = (_reference(entry) for entry in entries)
+    return [reference for reference in references if reference is not None]
+
+
+def lags_behind(composite: Manifest, claim: Manifest) -> bool:
+    """Whether the composite does not carry the claim's parameters yet, so that its readiness is about older ones."""
+    wanted = claim.get("spec", {}).get("parameters") or {}
+    return bool((composite.get("spec", {}).get("parameters") or {}) != wanted)
+
+
+def connection_secret_name(claim: Manifest) -> str:
+    """The Secret that receives the claim's connection details, in the claim's namespace; empty for none."""
+    return str((claim.get("spec", {}).get("writeConnectionSecretToRef") or {}).get("name") or "")
+
+
+def _reference(entry: Any) -> ObjectRef | None:
+    if not isinstance(entry, dict) or not entry.get("name"):
+        return None
+    return ObjectRef(
+        api_version=str(entry.get("apiVersion", "")),
+        kind=str(entry.get("kind", "")),
+        name=str(entry["name"]),
+        namespace=str(entry.get("namespace") or ""),
+    )

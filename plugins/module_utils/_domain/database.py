@@ -1,0 +1,248 @@
+# Copyright: (c) 2026, pnow.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A PostgreSQL database in Vault's database secrets engine: one connection, and the roles to read credentials from.
+
+Desired values come from options. What Vault answers is normalised to the same form, so that the two can be compared:
+Vault takes ``1h`` and says 3600, takes a text for a list, and adds fields that are not ours.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from . import statements
+from .errors import InvalidOption
+from .units import seconds
+
+PLUGIN = "postgresql-database-plugin"
+READWRITE = "readwrite"
+READONLY = "readonly"
+SAFEST_SSLMODE = "verify-full"
+DEFAULT_PORT = 5432
+
+# Vault would wait for a silent server as long as its kernel does.
+CONNECT_TIMEOUT = 10
+
+# As Vault's own pattern for names in a path, whose last segment ends at a slash.
+_NAME = re.compile(r"\w(?:[\w.-]*\w)?", re.ASCII)
+_MOUNT_POINT = re.compile(r"[\w.@-]+(?:/[\w.@-]+)*", re.ASCII)
+_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|[0-9a-fA-F:.]*:[0-9a-fA-F:.]+")
+
+# Keys of a connection Secret, by the option they stand in for.
+SECRET_KEYS = {
+    "host": "endpoint",
+    "port": "port",
+    "database": "database",
+    "sslmode": "sslmode",
+    "username": "username",
+    "password": "password",
+}
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a database is, and how to be sure of it. ``tls_ca`` is PEM text; without it the host's own trust counts."""
+
+    host: str
+    port: int
+    database: str
+    sslmode: str = SAFEST_SSLMODE
+    tls_ca: str = ""
+
+    def __str__(self) -> str:
+        return f"database {self.database} at {self.host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """The connection URL, in which Vault fills in the credential it keeps."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        place = f"{host}:{self.port}/{quote(self.database, safe='')}"
+        return (
+            f"postgresql://{{{{username}}}}:{{{{password}}}}@{place}"
+            f"?sslmode={self.sslmode}&connect_timeout={CONNECT_TIMEOUT}"
+        )
+
+
+@dataclass(frozen=True)
+class Role:
+    """A role of Vault's, from which logins of one kind are read. Durations are in seconds, 0 is the mount's default."""
+
+    name: str
+    owner: str
+    access: str
+    reader: str
+    default_ttl: int
+    max_ttl: int
+
+    def fields(self, connection: str) -> dict[str, Any]:
+        """All that Vault keeps of a role, as we want it."""
+        create = (
+            statements.create_readonly(self.owner, self.reader)
+            if self.access == READONLY
+            else statements.create_readwrite(self.owner)
+        )
+        return {
+            "db_name": connection,
+            "credential_type": "password",
+            "creation_statements": create,
+            "revocation_statements": statements.revoke(self.owner),
+            "renew_statements": [],
+            "rollback_statements": [],
+            "default_ttl": self.default_ttl,
+            "max_ttl": self.max_ttl,
+        }
+
+
+@dataclass(frozen=True)
+class Registration:
+    """A connection with its roles."""
+
+    place: Place
+    endpoint: Endpoint
+    username: str
+    password: str = field(repr=False)
+    roles: Sequence[Role]
+
+    def connection_fields(self) -> dict[str, Any]:
+        """What we want Vault to keep of the connection, apart from the password, which it never tells."""
+        ca = {"tls_ca": self.endpoint.tls_ca} if self.endpoint.tls_ca else {}
+        return {
+            "plugin_name": PLUGIN,
+            "connection_url": self.endpoint.url,
+            "username": self.username,
+            "allowed_roles": sorted(role.name for role in self.roles),
+            "verify_connection": True,
+            **ca,
+        }
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a connection and its roles are in Vault."""
+
+    mount_point: str
+    connection: str
+
+    @property
+    def connection_path(self) -> str:
+        return f"{self.mount_point}/config/{self.connection}"
+
+    def role_path(self, role: str) -> str:
+        return f"{self.mount_point}/roles/{role}"
+
+    def credentials_path(self, role: str) -> str:
+        return f"{self.mount_point}/creds/{role}"
+
+
+def place_from(options: Mapping[str, Any]) -> Place:
+    """Raises InvalidOption."""
+    mount_point = options["mount_point"].strip("/")
+    if not _MOUNT_POINT.fullmatch(mount_point) or ".." in mount_point:
+        raise InvalidOption(
+            f"mount_point is {options['mount_point']!r}, which is no path of a secrets engine",
+            next_step="write it as vault secrets list shows it, for example database",
+        )
+    return Place(mount_point, _checked_name(options["name"], "name"))
+
+
+def role_names(entries: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The names in option ``roles``. Raises InvalidOption."""
+    names = [_checked_name(entry["name"], f"roles[{position}].name") for position, entry in enumerate(entries)]
+    for position, name in enumerate(names):
+        if name in names[:position]:
+            raise InvalidOption(f"roles[{position}].name is {name!r} again", next_step="name every role once")
+    return names
+
+
+def registration_from(options: Mapping[str, Any], secret: Mapping[str, str]) -> Registration:
+    """The wanted registration; ``secret`` has the decoded values of a connection Secret, for what no option gives.
+
+    Raises InvalidOption.
+    """
+    given = {option: options[option] or secret.get(key, "") for option, key in SECRET_KEYS.items()}
+    for option in ("host", "database", "username", "password"):
+        if not given[option]:
+            raise InvalidOption(
+                f"{option} is missing",
+                next_step=f"give it, or a connection_secret with key {SECRET_KEYS[option]}",
+            )
+    role_names(options["roles"])
+    return Registration(
+        place=place_from(options),
+        endpoint=_endpoint(given, options.get("tls_ca") or ""),
+        username=str(given["username"]),
+        password=str(given["password"]),
+        roles=[_role(entry, f"roles[{position}]") for position, entry in enumerate(options["roles"])],
+    )
+
+
+def _endpoint(given: Mapping[str, Any], tls_ca: str) -> Endpoint:
+    host, port = str(given["host"]), str(given["port"] or DEFAULT_PORT)
+    if not _HOST.fullmatch(host):
+        raise InvalidOption(f"host is {host!r}, which names no host", next_step="give a host name or an IP address")
+    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        raise InvalidOption(f"port is {port!r}, which is no TCP port", next_step="give a number from 1 to 65535")
+    return Endpoint(host, int(port), str(given["database"]), str(given["sslmode"] or SAFEST_SSLMODE), tls_ca)
+
+
+def _role(entry: Mapping[str, Any], where: str) -> Role:
+    access = entry["access"]
+    default_ttl = seconds(entry["default_ttl"], f"{where}.default_ttl")
+    max_ttl = seconds(entry["max_ttl"], f"{where}.max_ttl")
+    if 0 < max_ttl < default_ttl:
+        raise InvalidOption(
+            f"{where}.default_ttl is longer than its max_ttl", next_step="no credential could live that long"
+        )
+    return Role(
+        name=entry["name"],
+        owner=statements.checked_name(entry.get("owner") or "", f"{where}.owner"),
+        access=access,
+        reader=statements.checked_name(entry.get("reader") or "", f"{where}.reader") if access == READONLY else "",
+        default_ttl=default_ttl,
+        max_ttl=max_ttl,
+    )
+
+
+def _checked_name(name: str, option: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise InvalidOption(
+            f"{option} is {name!r}, which can not be a name in Vault",
+            next_step="use letters, digits, '_', '-' and '.', a letter, digit or '_' at both ends",
+        )
+    return name
+
+
+def observed_connection(live: Mapping[str, Any], desired: Mapping[str, Any]) -> dict[str, Any]:
+    """The live values of the fields in ``desired``, as Vault answers ``MOUNT/config/NAME``."""
+    flat = {**live, **(live.get("connection_details") or {})}
+    flat["allowed_roles"] = sorted(_as_list(live.get("allowed_roles")))
+    return {name: flat.get(name) for name in desired}
+
+
+def observed_role(live: Mapping[str, Any], desired: Mapping[str, Any]) -> dict[str, Any]:
+    """The live values of the fields in ``desired``, as Vault answers ``MOUNT/roles/NAME``."""
+    return {name: _normalised(live.get(name), like=value) for name, value in desired.items()}
+
+
+def allowed_roles(live: Mapping[str, Any]) -> list[str]:
+    """The roles that a live connection names; a pattern among them names none."""
+    return [name for name in _as_list(live.get("allowed_roles")) if _NAME.fullmatch(name)]
+
+
+def _normalised(value: Any, like: Any) -> Any:
+    if isinstance(like, list):
+        return _as_list(value)
+    if isinstance(like, int):
+        return seconds(value if isinstance(value, str) else int(value or 0), "duration")
+    return value
+
+
+def _as_list(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value] if value else []
+    return [str(item) for item in value or []]

@@ -1,0 +1,70 @@
+# Copyright: (c) 2026, pnow.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the engine asks of the outside world; implemented by the real clients and by the scripted ones of the tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from .manifest import Manifest, ObjectRef
+
+
+class Clock(Protocol):
+    """Time that tests can turn."""
+
+    def monotonic(self) -> float:
+        """Seconds that only ever increase."""
+        ...
+
+    def sleep(self, seconds: float) -> None: ...
+
+
+class Reporter(Protocol):
+    """Where progress goes, a line at a time."""
+
+    def line(self, text: str) -> None: ...
+
+    def warn(self, text: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The present state of a watched object; ``manifest`` is None when it does not exist."""
+
+    ref: ObjectRef
+    manifest: Manifest | None
+
+
+@dataclass(frozen=True)
+class Silence:
+    """Nothing happened for a while. ``trouble`` says why the server can not be heard, empty when it can."""
+
+    trouble: str = ""
+
+
+class Kubernetes(Protocol):
+    """One API server. Reads are retried; a failure is an error of ``_domain.errors`` that names the server."""
+
+    def get(self, ref: ObjectRef) -> Manifest | None: ...
+
+    def list_objects(self, api_version: str, kind: str, namespace: str = "", labels: str = "") -> list[Manifest]:
+        """All objects of a kind, of one namespace or of all; page by page."""
+        ...
+
+    def apply(self, manifest: Manifest, *, force: bool = False) -> Manifest:
+        """Server-side apply with strict field validation. Raises FieldConflict unless ``force``."""
+        ...
+
+    def delete(self, ref: ObjectRef, *, uid: str) -> None:
+        """Deletes that very object, foreground. One that is gone, or has another uid by now, is not an error."""
+        ...
+
+    def events(self, ref: ObjectRef, uid: str) -> list[Manifest]: ...
+
+    def watch(self, refs: Sequence[ObjectRef]) -> AbstractContextManager[Iterator[Seen | Silence]]:
+        """First the present state of every ref, then every change; a Silence whenever a second passes without one."""
+        ...

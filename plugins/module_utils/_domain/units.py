@@ -1,0 +1,41 @@
+# Copyright: (c) 2026, pnow.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Durations as people write them."""
+
+from __future__ import annotations
+
+import re
+
+from .errors import InvalidOption
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_PART = re.compile(r"([0-9]+)([smhd])")
+
+
+def seconds(value: str | int, option: str) -> int:
+    """A duration in whole seconds: ``300``, ``"300"``, ``"5m"``, ``"1h30m"``, ``"168h"``.
+
+    Raises InvalidOption naming ``option``. Zero is a duration, a negative one is not.
+    """
+    text = str(value).strip()
+    if text.isascii() and text.isdigit():
+        return int(text)
+    parts = _PART.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise InvalidOption(
+            f"{option} is {text!r}, which is not a duration", next_step="write seconds or a form like 90s, 5m, 1h30m"
+        )
+    return sum(int(number) * _SECONDS[unit] for number, unit in parts)
+
+
+def spoken(duration: float) -> str:
+    """A duration for a progress line: ``8s``, ``2m05s``, ``1h00m``."""
+    whole = int(duration)
+    if whole < 60:
+        return f"{whole}s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes}m{rest:02d}s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes:02d}m"

@@ -1,0 +1,85 @@
+# Copyright: (c) 2026, pnow.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the engine asks of Vault and PostgreSQL; for real clients and scripted ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from .database import Endpoint
+
+Data = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A mounted secrets engine; ``max_lease_ttl`` is what its leases end at, in seconds."""
+
+    type: str
+    max_lease_ttl: int
+
+
+@dataclass(frozen=True)
+class Credential:
+    """A login that Vault made, and the lease it lives under."""
+
+    lease_id: str
+    username: str
+    password: str = field(repr=False)
+
+
+class Issuer(Protocol):
+    """Vault under a short-lived child token: whatever is issued here ends with it at the latest."""
+
+    def issue(self, path: str) -> Credential: ...
+
+    def revoke(self, lease_id: str) -> None:
+        """Revokes and waits until that has been done."""
+        ...
+
+
+class Vault(Protocol):
+    """One Vault server, seen with the caller's token. Failures are errors of ``_domain.errors`` that name the path."""
+
+    def read(self, path: str) -> Data | None:
+        """The data at a path; None when there is nothing."""
+        ...
+
+    def write(self, path: str, data: Mapping[str, Any]) -> None: ...
+
+    def delete(self, path: str) -> None: ...
+
+    def engine(self, mount_point: str) -> Engine:
+        """The secrets engine at a mount point. Raises InvalidOption when there is none that the token may see."""
+        ...
+
+    def revoke_leases(self, prefix: str) -> None:
+        """Revokes all leases under a prefix and waits until that has been done."""
+        ...
+
+    def issuer(self, ttl: int) -> AbstractContextManager[Issuer]:
+        """A child token of this one that lives ``ttl`` seconds at most, and no longer than the context."""
+        ...
+
+
+class Session(Protocol):
+    """A login session of PostgreSQL, every statement a transaction unless BEGIN starts one."""
+
+    def query(self, statement: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """The rows of a statement, none for one that returns none.
+
+        Raises Forbidden when the role lacks a privilege, Unreachable when the session has ended, else Rejected.
+        """
+        ...
+
+
+class PostgreSQL(Protocol):
+    """Any PostgreSQL server."""
+
+    def login(self, endpoint: Endpoint, username: str, password: str) -> AbstractContextManager[Session]:
+        """Raises Unauthorized when the server refuses the login, Unreachable when it can not be reached."""
+        ...

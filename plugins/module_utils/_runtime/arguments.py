@@ -1,0 +1,114 @@
+# Copyright: (c) 2026, pnow.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pieces of argument specs, each documented by the doc fragment of the same name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ansible.module_utils.basic import env_fallback
+from ansible.module_utils.errors import AnsibleFallbackNotFound
+from ansible.module_utils.parsing.convert_bool import boolean
+
+ArgumentSpec = Mapping[str, dict[str, Any]]
+
+
+def _from_env(*names: str) -> tuple[Any, list[str]]:
+    return env_fallback, list(names)
+
+
+def _not_from_env(name: str) -> bool:
+    """A fallback: the opposite of a boolean environment variable."""
+    try:
+        return not boolean(os.environ[name])
+    except (KeyError, TypeError):
+        raise AnsibleFallbackNotFound from None
+
+
+KUBERNETES: ArgumentSpec = {
+    "kubeconfig": {"type": "path", "fallback": _from_env("K8S_AUTH_KUBECONFIG")},
+    "context": {"type": "str", "fallback": _from_env("K8S_AUTH_CONTEXT")},
+    "host": {"type": "str", "fallback": _from_env("K8S_AUTH_HOST")},
+    "api_key": {"type": "str", "no_log": True, "fallback": _from_env("K8S_AUTH_API_KEY")},
+    "ca_cert": {"type": "path", "aliases": ["ssl_ca_cert"], "fallback": _from_env("K8S_AUTH_SSL_CA_CERT")},
+    "client_cert": {"type": "path", "aliases": ["cert_file"], "fallback": _from_env("K8S_AUTH_CERT_FILE")},
+    "client_key": {"type": "path", "aliases": ["key_file"], "fallback": _from_env("K8S_AUTH_KEY_FILE")},
+    "proxy": {"type": "str", "fallback": _from_env("K8S_AUTH_PROXY")},
+    "validate_certs": {"type": "bool", "aliases": ["verify_ssl"], "fallback": _from_env("K8S_AUTH_VERIFY_SSL")},
+}
+
+VAULT: ArgumentSpec = {
+    "url": {
+        "type": "str",
+        "default": "http://127.0.0.1:8200",
+        "fallback": _from_env("ANSIBLE_HASHI_VAULT_ADDR", "VAULT_ADDR"),
+    },
+    "namespace": {"type": "str", "fallback": _from_env("ANSIBLE_HASHI_VAULT_NAMESPACE", "VAULT_NAMESPACE")},
+    "ca_cert": {
+        "type": "path",
+        "aliases": ["cacert"],
+        "fallback": _from_env("ANSIBLE_HASHI_VAULT_CA_CERT", "VAULT_CACERT"),
+    },
+    "validate_certs": {"type": "bool", "fallback": (_not_from_env, ["VAULT_SKIP_VERIFY"])},
+    "timeout": {"type": "int", "default": 30, "fallback": _from_env("ANSIBLE_HASHI_VAULT_TIMEOUT")},
+    "retries": {"type": "int", "default": 3, "fallback": _from_env("ANSIBLE_HASHI_VAULT_RETRIES")},
+    "auth_method": {
+        "type": "str",
+        "choices": ["token", "approle"],
+        "default": "token",
+        "fallback": _from_env("ANSIBLE_HASHI_VAULT_AUTH_METHOD"),
+    },
+    "auth_mount_point": {"type": "str"},
+    "token": {"type": "str", "no_log": True, "fallback": _from_env("ANSIBLE_HASHI_VAULT_TOKEN", "VAULT_TOKEN")},
+    "token_path": {"type": "path", "no_log": False, "fallback": _from_env("ANSIBLE_HASHI_VAULT_TOKEN_PATH", "HOME")},
+    "token_file": {
+        "type": "str",
+        "no_log": False,
+        "default": ".vault-token",
+        "fallback": _from_env("ANSIBLE_HASHI_VAULT_TOKEN_FILE"),
+    },
+    "role_id": {"type": "str", "fallback": _from_env("ANSIBLE_HASHI_VAULT_ROLE_ID")},
+    "secret_id": {"type": "str", "no_log": True, "fallback": _from_env("ANSIBLE_HASHI_VAULT_SECRET_ID")},
+}
+
+WAIT: ArgumentSpec = {
+    "wait": {"type": "bool", "default": True},
+    "wait_timeout": {"type": "str", "default": "5m"},
+}
+
+STATE: ArgumentSpec = {"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}}
+
+FORCE: ArgumentSpec = {"force_conflicts": {"type": "bool", "default": False}}
+
+CLAIM_NAME: ArgumentSpec = {
+    "api_version": {"type": "str", "required": True},
+    "kind": {"type": "str", "required": True},
+    "name": {"type": "str", "required": True},
+    "namespace": {"type": "str", "required": True},
+}
+
+CLAIM: ArgumentSpec = {
+    **CLAIM_NAME,
+    "parameters": {"type": "dict", "default": {}},
+    "composition_selector": {"type": "dict", "default": {}},
+    "connection_secret": {"type": "str"},
+}
+
+
+def secrets_in(spec: ArgumentSpec, options: Mapping[str, Any]) -> Iterator[str]:
+    """The values of the options that the spec marks ``no_log``, at any depth."""
+    for name, rules in spec.items():
+        value = options.get(name)
+        if rules.get("no_log") and value:
+            yield str(value)
+        for suboptions in value if isinstance(value, list) else [value]:
+            if isinstance(suboptions, dict):
+                yield from secrets_in(rules.get("options") or {}, suboptions)
+
+
+def extended_environment(extra: Mapping[str, Any]) -> None:
+    """Adds a task's ``environment`` to this process, which exists for this one task only."""
+    os.environ.update({name: str(value) for name, value in extra.items()})

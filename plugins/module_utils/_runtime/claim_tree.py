@@ -1,0 +1,74 @@
+# Copyright: (c) 2026, pnow.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What stands behind a claim on the API server: its composite and that one's managed resources."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .._domain.blockers import Blocker, blocker, deepest_first
+from .._domain.claim import composite_ref, lags_behind, resource_refs
+from .._domain.errors import InfraError
+from .._domain.manifest import Condition, Manifest, ObjectRef
+from .._domain.ports import Kubernetes
+from .._domain.readiness import CROSSPLANE_RULE, Phase, Readiness, assess
+
+
+@dataclass(frozen=True)
+class Node:
+    """One object of the tree; ``manifest`` is None when it is named but does not exist."""
+
+    ref: ObjectRef
+    manifest: Manifest | None
+    depth: int
+
+
+def behind(api: Kubernetes, claim: Manifest) -> Iterator[Node]:
+    """The composite, then its managed resources, read as the caller asks for them."""
+    bound = composite_ref(claim)
+    if bound is None:
+        return
+    composite = api.get(bound)
+    yield Node(bound, composite, depth=1)
+    for ref in resource_refs(composite) if composite else []:
+        yield Node(ref, api.get(ref), depth=2)
+
+
+def settled(api: Kubernetes, claim: Manifest | None) -> Readiness:
+    """The readiness of a claim whose spec was just changed.
+
+    Crossplane reports a changed claim ready as long as its composite was: so the composite must carry the claim's
+    parameters, and it and every managed resource must be ready for their own present generation.
+    """
+    verdict = assess(claim, CROSSPLANE_RULE)
+    if claim is None or not verdict.ready:
+        return verdict
+    for node in behind(api, claim):
+        below = assess(node.manifest, CROSSPLANE_RULE)
+        if node.depth == 1 and node.manifest is not None and lags_behind(node.manifest, claim):
+            below = Readiness(Phase.PROGRESSING, Condition("Synced", "Unknown", "ClaimNotSynced"))
+        if not below.ready:
+            return Readiness(Phase.PROGRESSING, below.condition, node.ref)
+    return verdict
+
+
+def blockers_of(api: Kubernetes, ref: ObjectRef, claim: Manifest | None, verdict: Readiness) -> list[Blocker]:
+    """Why a claim is not ready, causes first, each with its newest events."""
+    found = [blocker(ref, claim, verdict, depth=0)]
+    nodes = {ref: claim}
+    if claim is not None:
+        for node in behind(api, claim):
+            nodes[node.ref] = node.manifest
+            found.append(blocker(node.ref, node.manifest, assess(node.manifest, CROSSPLANE_RULE), node.depth))
+    return [_with_events(api, item, nodes[item.ref]) for item in deepest_first(entry for entry in found if entry)]
+
+
+def _with_events(api: Kubernetes, item: Blocker, manifest: Manifest | None) -> Blocker:
+    if manifest is None:
+        return item
+    try:
+        return item.with_events(api.events(item.ref, manifest["metadata"]["uid"]))
+    except InfraError:
+        return item  # events only add to the story; a caller who may not read them still gets the rest

@@ -1,0 +1,156 @@
+# Copyright: (c) 2026, pnow.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The engine of modules ``xrd_claim`` and ``xrd_claim_info``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from .._domain.blockers import Blocker, deepest_first, summary
+from .._domain.claim import Claim, claim_from, composite_ref, connection_secret_name
+from .._domain.errors import Failed, InvalidOption, TimedOut
+from .._domain.manifest import Manifest, ObjectRef, being_deleted, conditions, ref_of
+from .._domain.plan import Plan
+from .._domain.ports import Clock, Kubernetes
+from .._domain.readiness import CROSSPLANE_RULE, Phase, assess
+from .._domain.units import seconds
+from .applying import apply_all, observe, plan_apply, plan_delete
+from .claim_tree import behind, blockers_of, settled
+from .removing import await_gone, delete_all
+from .task import Outcome, Request
+from .waiting import Deadline, Waited, await_all
+
+Live = Mapping[ObjectRef, Manifest | None]
+
+
+def reconcile_claims(request: Request, api: Kubernetes, clock: Clock) -> Outcome:
+    """Brings the claims of option ``claims`` to the wanted state, all of them within one deadline."""
+    claims = _claims(request.options["claims"])
+    deadline = Deadline.after(clock, seconds(request.options["wait_timeout"], "wait_timeout"))
+    if request.options["state"] == "absent":
+        return _absent(request, api, [claim.ref for claim in claims], deadline)
+    return _present(request, api, claims, deadline)
+
+
+def describe_claims(request: Request, api: Kubernetes, clock: Clock) -> Outcome:
+    """Reads the claims of option ``claims``, and behind each unready one what blocks it; first awaits them if asked to.
+
+    In check mode nothing is awaited: what an earlier task would have requested will not come.
+    """
+    refs = [claim.ref for claim in _claims(request.options["claims"])]
+    deadline = Deadline.after(clock, seconds(request.options["wait_timeout"], "wait_timeout"))
+    if request.options["wait"] and not request.check_mode:
+        live = _await_ready(request, api, refs, deadline, changed=False)
+    else:
+        live = observe(api, refs, unserved_is_absent=request.check_mode)
+    return Outcome(Plan(), {"claims": [_description(api, ref, live[ref]) for ref in refs]})
+
+
+def _description(api: Kubernetes, ref: ObjectRef, claim: Manifest | None) -> dict[str, Any]:
+    verdict = assess(claim, CROSSPLANE_RULE)
+    blockers = [] if claim is None or verdict.ready else blockers_of(api, ref, claim, verdict)
+    return _fact(ref, claim, blockers)
+
+
+def _claims(entries: Sequence[Mapping[str, Any]]) -> list[Claim]:
+    claims = [claim_from(entry, position) for position, entry in enumerate(entries)]
+    places = {claim.ref: position for position, claim in reversed(list(enumerate(claims)))}
+    for position, claim in enumerate(claims):
+        if places[claim.ref] != position:
+            raise InvalidOption(
+                f"claims[{position}] is {claim.ref} again, as claims[{places[claim.ref]}]", next_step="name it once"
+            )
+    return claims
+
+
+def _present(request: Request, api: Kubernetes, claims: Sequence[Claim], deadline: Deadline) -> Outcome:
+    refs = [claim.ref for claim in claims]
+    observed = observe(api, refs, unserved_is_absent=request.check_mode)
+    applies = plan_apply([claim.manifest() for claim in claims], observed)
+    plan = Plan(tuple(applies))
+    if request.check_mode:
+        return Outcome(plan, {"claims": [_fact(ref, observed[ref]) for ref in refs]})
+    _await_departures(request, api, observed, deadline)
+    applied = apply_all(api, applies, request.reporter, force=request.options["force_conflicts"])
+    live: Live = {**observed, **applied}
+    if request.options["wait"]:
+        unready = [ref for ref in refs if ref in applied or not assess(live[ref], CROSSPLANE_RULE).ready]
+        live = {**live, **_await_ready(request, api, unready, deadline, changed=plan.changed)}
+    return Outcome(plan, {"claims": [_fact(ref, live[ref]) for ref in refs]})
+
+
+def _await_departures(request: Request, api: Kubernetes, observed: Live, deadline: Deadline) -> None:
+    """A claim that is being deleted is awaited: applied now it would go with the deletion under way."""
+    leaving = {ref: live for ref, live in observed.items() if live is not None and being_deleted(live)}
+    await_gone(api, leaving, deadline, request.reporter, changed=False)
+
+
+def _await_ready(
+    request: Request, api: Kubernetes, refs: Sequence[ObjectRef], deadline: Deadline, *, changed: bool
+) -> Live:
+    judges = dict.fromkeys(refs, partial(settled, api))
+    waited = await_all(api, judges, deadline, request.reporter)
+    if waited.pending:
+        raise _not_ready(api, waited, deadline, changed=changed)
+    return waited.manifests
+
+
+def _absent(request: Request, api: Kubernetes, refs: Sequence[ObjectRef], deadline: Deadline) -> Outcome:
+    observed = observe(api, refs, unserved_is_absent=True)
+    deletions = plan_delete(refs, observed)
+    plan = Plan(tuple(deletions))
+    facts = {"claims": [_fact(ref, None) for ref in refs]}
+    if request.check_mode:
+        return Outcome(plan, facts)
+    trees = _trees(api, [manifest for manifest in observed.values() if manifest is not None])
+    delete_all(api, deletions)
+    if request.options["wait"]:
+        await_gone(api, trees, deadline, request.reporter, changed=plan.changed)
+    return Outcome(plan, facts)
+
+
+def _trees(api: Kubernetes, claims: Sequence[Manifest]) -> dict[ObjectRef, Manifest]:
+    """The claims and everything behind them, to be followed until it is gone; claims first, leaves last."""
+    found = {ref_of(claim): claim for claim in claims}
+    for claim in claims:
+        found |= {node.ref: node.manifest for node in behind(api, claim) if node.manifest is not None}
+    return found
+
+
+def _not_ready(api: Kubernetes, waited: Waited, deadline: Deadline, *, changed: bool) -> Failed | TimedOut:
+    blockers: list[Blocker] = []
+    for ref in waited.pending:
+        blockers += blockers_of(api, ref, waited.manifests.get(ref), waited.verdicts[ref])
+    blockers = deepest_first(blockers)
+    facts = {"changed": changed, "blockers": [item.fact() for item in blockers]}
+    names = ", ".join(str(ref) for ref in waited.pending)
+    if any(verdict.phase is Phase.FAILED for verdict in waited.verdicts.values()):
+        return Failed(f"{names} can not become ready: {summary(blockers)}", next_step="mend it, run again", facts=facts)
+    return TimedOut(
+        f"{names} not ready after {deadline}: {summary(blockers)}",
+        next_step="mend what it names, or raise wait_timeout",
+        facts=facts,
+    )
+
+
+def _fact(ref: ObjectRef, live: Manifest | None, blockers: Sequence[Blocker] = ()) -> dict[str, Any]:
+    """A claim as an entry of the result's ``claims``."""
+    current = conditions(live or {})
+    bound = composite_ref(live or {})
+    status = (live or {}).get("status") or {}
+    return {
+        "api_version": ref.api_version,
+        "kind": ref.kind,
+        "namespace": ref.namespace,
+        "name": ref.name,
+        "exists": live is not None,
+        "ready": assess(live, CROSSPLANE_RULE).ready,
+        "synced": "Synced" in current and current["Synced"].status == "True",
+        "composite": bound.name if bound else "",
+        "connection_secret": connection_secret_name(live or {}),
+        "status": {key: value for key, value in status.items() if key not in ("conditions", "connectionDetails")},
+        "blockers": [item.fact() for item in blockers],
+    }

@@ -1,0 +1,63 @@
+# Copyright: (c) 2026, pnow.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Deletion that is proved: every object is followed by its uid until it is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from .._domain.blockers import Blocker, deepest_first, summary
+from .._domain.errors import TimedOut
+from .._domain.manifest import Condition, Manifest, ObjectRef, being_deleted, conditions, finalizers, uid
+from .._domain.ports import Kubernetes, Reporter
+from .._domain.readiness import Phase, Readiness
+from .applying import Delete
+from .waiting import Deadline, Waited, await_all
+
+
+def delete_all(api: Kubernetes, deletions: Sequence[Delete]) -> None:
+    """Requests the deletions in order."""
+    for deletion in deletions:
+        api.delete(deletion.ref, uid=deletion.uid)
+
+
+def await_gone(
+    api: Kubernetes, objects: Mapping[ObjectRef, Manifest], deadline: Deadline, reporter: Reporter, *, changed: bool
+) -> None:
+    """Waits until the very objects given (by uid) no longer exist. Raises TimedOut naming what is left and why."""
+    waited = await_all(api, {ref: _gone(uid(manifest)) for ref, manifest in objects.items()}, deadline, reporter)
+    if not waited.pending:
+        return
+    depths = {ref: depth for depth, ref in enumerate(objects)}
+    leftovers = deepest_first(_leftover(ref, waited, depths[ref]) for ref in waited.pending)
+    raise TimedOut(
+        f"not gone after {deadline}: {summary(leftovers)}",
+        next_step="mend what it names; the deletion goes on by itself and the next run joins it",
+        facts={"changed": changed, "leftovers": [item.fact() for item in leftovers]},
+    )
+
+
+def _gone(expected: str) -> Callable[[Manifest | None], Readiness]:
+    def judge(manifest: Manifest | None) -> Readiness:
+        if manifest is None or uid(manifest) != expected:
+            return Readiness(Phase.READY)
+        return Readiness(Phase.PROGRESSING, _present(manifest))
+
+    return judge
+
+
+def _present(manifest: Manifest) -> Condition:
+    """Why the object is still there: what Synced says of it tells more than that it is being deleted."""
+    deleting = being_deleted(manifest)
+    synced = conditions(manifest).get("Synced")
+    message = synced.message if synced and synced.status == "False" else ""
+    reason = synced.reason if message and synced else ""
+    since = manifest["metadata"].get("deletionTimestamp", "")
+    return Condition("Deleting", str(deleting), reason, message, since)
+
+
+def _leftover(ref: ObjectRef, waited: Waited, depth: int) -> Blocker:
+    manifest = waited.manifests.get(ref)
+    condition = waited.verdicts[ref].condition or Condition("Deleting", "Unknown")
+    return Blocker(ref, condition, depth, tuple(finalizers(manifest)) if manifest else ())

@@ -1,0 +1,134 @@
+# Copyright: (c) 2026, pnow.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Waiting for many objects at once, saying what is awaited, within one deadline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from .._domain.errors import Unreachable
+from .._domain.manifest import Manifest, ObjectRef
+from .._domain.ports import Clock, Kubernetes, Reporter, Seen
+from .._domain.readiness import Phase, Readiness
+from .._domain.text import inert
+from .._domain.units import spoken
+
+Judge = Callable[[Manifest | None], Readiness]
+
+# A server that can not be heard is worth a line only when it lasts, and then from time to time.
+TROUBLE_INTERVAL = 10.0
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """One limit over everything a task does, on the clock it was started with."""
+
+    clock: Clock
+    started: float
+    limit: float
+
+    @classmethod
+    def after(cls, clock: Clock, limit: float) -> Deadline:
+        return cls(clock, clock.monotonic(), limit)
+
+    @property
+    def elapsed(self) -> float:
+        return self.clock.monotonic() - self.started
+
+    @property
+    def passed(self) -> bool:
+        return self.elapsed >= self.limit
+
+    def __str__(self) -> str:
+        return f"{spoken(self.elapsed)} of {spoken(self.limit)}"
+
+
+@dataclass(frozen=True)
+class Waited:
+    """How a wait ended: the last state and verdict of every object, and whether the deadline ended it."""
+
+    manifests: Mapping[ObjectRef, Manifest | None]
+    verdicts: Mapping[ObjectRef, Readiness]
+
+    @property
+    def pending(self) -> list[ObjectRef]:
+        return [ref for ref, verdict in self.verdicts.items() if not verdict.ready]
+
+
+def await_all(api: Kubernetes, judges: Mapping[ObjectRef, Judge], deadline: Deadline, reporter: Reporter) -> Waited:
+    """Watches until every object is ready, one has failed, or the deadline has passed.
+
+    A judge is asked whenever its object changes and, until it is satisfied, whenever there is nothing new: what it
+    looks at beyond the object may have changed.
+    """
+    wait = _Wait(judges, deadline, reporter)
+    if judges:
+        with api.watch(list(judges)) as stream:
+            for message in stream:
+                if isinstance(message, Seen):
+                    wait.seen(message.ref, message.manifest)
+                else:
+                    wait.silence(message.trouble)
+                if wait.over or deadline.passed:
+                    break
+    return Waited(wait.manifests, wait.verdicts)
+
+
+class _Wait:
+    def __init__(self, judges: Mapping[ObjectRef, Judge], deadline: Deadline, reporter: Reporter) -> None:
+        self._judges = judges
+        self._deadline = deadline
+        self._reporter = reporter
+        self._trouble_since: float | None = None
+        self._trouble_said = 0.0
+        self.manifests: dict[ObjectRef, Manifest | None] = {}
+        self.verdicts: dict[ObjectRef, Readiness] = dict.fromkeys(judges, Readiness(Phase.PROGRESSING))
+
+    @property
+    def over(self) -> bool:
+        phases = {verdict.phase for verdict in self.verdicts.values()}
+        return Phase.FAILED in phases or phases == {Phase.READY}
+
+    def seen(self, ref: ObjectRef, manifest: Manifest | None) -> None:
+        if self._trouble_since is not None:
+            self._trouble_since = None
+            self._say("the Kubernetes API answers again")
+        self.manifests[ref] = manifest
+        self._judge(ref)
+
+    def silence(self, trouble: str) -> None:
+        if trouble:
+            self._say_trouble(trouble)
+            return
+        for ref in self.manifests:
+            if not self.verdicts[ref].ready:
+                self._judge(ref)
+
+    def _judge(self, ref: ObjectRef) -> None:
+        try:
+            verdict = self._judges[ref](self.manifests[ref])
+        except Unreachable as error:
+            self._say_trouble(error.message)
+            return
+        if str(verdict) != str(self.verdicts[ref]):
+            self._say(f"{ref}: {_spoken_verdict(verdict)}")
+        self.verdicts[ref] = verdict
+
+    def _say_trouble(self, trouble: str) -> None:
+        now = self._deadline.elapsed
+        if self._trouble_since is None:
+            self._trouble_since = self._trouble_said = now
+            self._say(f"still waiting: {trouble}")
+        elif now - self._trouble_said >= TROUBLE_INTERVAL:
+            self._trouble_said = now
+            self._say(f"the Kubernetes API is unreachable for {spoken(now - self._trouble_since)}")
+
+    def _say(self, text: str) -> None:
+        self._reporter.line(f"[{self._deadline}] {text}")
+
+
+def _spoken_verdict(verdict: Readiness) -> str:
+    message = inert(verdict.condition.message, 200) if verdict.condition else ""
+    return f"{verdict} ({message})" if message else str(verdict)

@@ -1,0 +1,122 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, pnow.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: manifests
+short_description: Apply Kubernetes manifests exactly and wait for them
+version_added: 0.1.0
+description:
+  - Brings a list of Kubernetes objects to the wanted state by server-side apply, and waits until they are ready.
+  - An object whose owned fields are as wanted is not written to. Owned are the fields in the manifest, and those that
+    this module applied earlier; a field that is no longer in the manifest is removed.
+  - Ready means, by kind, for a C(CompositeResourceDefinition) established and offered, for a C(Provider) or C(Function)
+    installed and healthy, for a C(CustomResourceDefinition) established, and for any other kind that it exists.
+author: pnow.infra contributors (@pnow)
+extends_documentation_fragment:
+  - pnow.infra.kubernetes
+  - pnow.infra.wait
+  - pnow.infra.attributes
+options:
+  manifests:
+    description:
+      - The objects, applied in this order and deleted in the opposite one.
+      - C(stringData) of a Secret is compared with and sent as C(data). Values of a Secret never appear in a result.
+    type: list
+    elements: dict
+    required: true
+  state:
+    description:
+      - Whether the objects shall exist or not.
+      - An object that does not carry the labels given in its manifest is somebody else's and not deleted.
+    type: str
+    choices: [present, absent]
+    default: present
+  force_conflicts:
+    description: Whether to take over fields that another manager owns with another value, instead of failing.
+    type: bool
+    default: false
+seealso:
+  - module: pnow.infra.xrd_claim
+"""
+
+EXAMPLES = r"""
+- name: A namespace of the platform
+  pnow.infra.manifests:
+    manifests:
+      - apiVersion: v1
+        kind: Namespace
+        metadata:
+          name: dev
+          labels:
+            app.kubernetes.io/managed-by: pnow.infra
+
+- name: The provider for PostgreSQL, installed and healthy
+  pnow.infra.manifests:
+    manifests:
+      - apiVersion: pkg.crossplane.io/v1
+        kind: Provider
+        metadata:
+          name: provider-sql
+        spec:
+          package: xpkg.crossplane.io/crossplane-contrib/provider-sql:v0.16.0
+    wait_timeout: 10m
+"""
+
+RETURN = r"""
+objects:
+  description: The objects the task was about.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    api_version: {description: API group and version., type: str}
+    kind: {description: Kind., type: str}
+    namespace: {description: Namespace, empty for a cluster-scoped object., type: str}
+    name: {description: Name., type: str}
+blockers:
+  description: When the task failed waiting, the objects that are not ready, causes first.
+  returned: failure
+  type: list
+  elements: dict
+leftovers:
+  description: When the task failed waiting for a deletion, the objects that are left.
+  returned: failure
+  type: list
+  elements: dict
+"""
+
+from ansible_collections.pnow.infra.plugins.module_utils._clients.clock import SystemClock
+from ansible_collections.pnow.infra.plugins.module_utils._clients.kubernetes import connect
+from ansible_collections.pnow.infra.plugins.module_utils._runtime.arguments import FORCE, KUBERNETES, STATE, WAIT
+from ansible_collections.pnow.infra.plugins.module_utils._runtime.manifests import reconcile_manifests
+from ansible_collections.pnow.infra.plugins.module_utils._runtime.task import Outcome, Request, Task, run_module
+
+
+def reconcile(request: Request) -> Outcome:
+    clock = SystemClock()
+    with connect(request.options, clock) as api:
+        return reconcile_manifests(request, api, clock)
+
+
+TASK = Task(
+    arguments={
+        **KUBERNETES,
+        **WAIT,
+        **STATE,
+        **FORCE,
+        "manifests": {"type": "list", "elements": "dict", "required": True},
+    },
+    reconcile=reconcile,
+)
+
+
+def main() -> None:
+    run_module(TASK)
+
+
+if __name__ == "__main__":
+    main()

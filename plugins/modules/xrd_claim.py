@@ -1,0 +1,193 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, pnow.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: xrd_claim
+short_description: Manage Crossplane claims exactly, wait for them and say why when they do not become ready
+version_added: 0.1.0
+description:
+  - Brings a list of Crossplane claims to the wanted state, all of them at once, within one deadline.
+  - A claim whose owned fields are as wanted is not written to. Otherwise it is applied on the server side with strict
+    field validation; a field that is no longer wanted is removed. A claim is never replaced.
+  - A claim counts as ready when it, its composite and every managed resource behind it are ready for what they
+    presently specify.
+  - When that fails, the result's RV(ignore:blockers) name the objects that are to blame, causes first.
+  - Absent means gone. The composite and the managed resources are followed by their uids until none of them exists.
+    Finalizers are never removed.
+author: pnow.infra contributors (@pnow)
+extends_documentation_fragment:
+  - pnow.infra.kubernetes
+  - pnow.infra.wait
+  - pnow.infra.attributes
+options:
+  claims:
+    description: The claims.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      api_version:
+        description: API group and version of the claim.
+        type: str
+        required: true
+      kind:
+        description: Kind of the claim.
+        type: str
+        required: true
+      name:
+        description: Name of the claim.
+        type: str
+        required: true
+      namespace:
+        description: Namespace of the claim, which must exist.
+        type: str
+        required: true
+      parameters:
+        description: The claim's C(spec.parameters).
+        type: dict
+        default: {}
+      composition_selector:
+        description: Labels of the composition to use.
+        type: dict
+        default: {}
+      connection_secret:
+        description: Name of the Secret in the claim's namespace that receives the connection details.
+        type: str
+  state:
+    description: Whether the claims shall exist or not.
+    type: str
+    choices: [present, absent]
+    default: present
+  force_conflicts:
+    description: Whether to take over fields that another manager owns with another value, instead of failing.
+    type: bool
+    default: false
+seealso:
+  - module: pnow.infra.xrd_claim_info
+  - module: pnow.infra.manifests
+"""
+
+EXAMPLES = r"""
+- name: The database of dev exists and is ready
+  pnow.infra.xrd_claim:
+    claims:
+      - api_version: database.yourdomain.com/v1alpha1
+        kind: PostgreSQLInstance
+        name: dev-database
+        namespace: dev
+        parameters:
+          environment: dev
+          size: small
+          storageGB: 20
+          vaultPath: secret/database/dev
+        composition_selector:
+          crossplane.io/xrd: xpostgresqlinstances.database.yourdomain.com
+        connection_secret: postgres-connection
+    wait_timeout: 5m
+  register: database
+
+- name: The database of dev is gone, and so is everything behind it
+  pnow.infra.xrd_claim:
+    state: absent
+    claims:
+      - api_version: database.yourdomain.com/v1alpha1
+        kind: PostgreSQLInstance
+        name: dev-database
+        namespace: dev
+"""
+
+RETURN = r"""
+claims:
+  description: The claims, in the order of the option.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    api_version: {description: API group and version., type: str}
+    kind: {description: Kind., type: str}
+    namespace: {description: Namespace., type: str}
+    name: {description: Name., type: str}
+    exists: {description: Whether the claim exists., type: bool}
+    ready: {description: Whether the claim is ready for its present spec., type: bool}
+    synced: {description: Whether Crossplane has accepted the claim., type: bool}
+    composite: {description: Name of the composite behind the claim., type: str}
+    connection_secret: {description: Name of the Secret with the connection details., type: str}
+    status: {description: The claim's status without its conditions., type: dict}
+    blockers: {description: Always empty here; see the failed result., type: list, elements: dict}
+  sample:
+    - api_version: database.yourdomain.com/v1alpha1
+      kind: PostgreSQLInstance
+      namespace: dev
+      name: dev-database
+      exists: true
+      ready: true
+      synced: true
+      composite: dev-database-x7k2p
+      connection_secret: postgres-connection
+      status: {}
+      blockers: []
+blockers:
+  description: When the task failed waiting, the objects that are not ready, causes first.
+  returned: failure
+  type: list
+  elements: dict
+  contains: &blocker
+    api_version: {description: API group and version., type: str}
+    kind: {description: Kind., type: str}
+    namespace: {description: Namespace, empty for a cluster-scoped object., type: str}
+    name: {description: Name., type: str}
+    condition: {description: The condition that is not as it should be., type: str}
+    reason: {description: Its reason., type: str}
+    message: {description: Its message., type: str}
+    since: {description: Since when, as an RFC 3339 time., type: str}
+    finalizers: {description: What holds an object that is being deleted., type: list, elements: str}
+    events: {description: The newest events about the object., type: list, elements: str}
+leftovers:
+  description: When the task failed waiting for a deletion, the objects that are left.
+  returned: failure
+  type: list
+  elements: dict
+  contains: *blocker
+"""
+
+from ansible_collections.pnow.infra.plugins.module_utils._clients.clock import SystemClock
+from ansible_collections.pnow.infra.plugins.module_utils._clients.kubernetes import connect
+from ansible_collections.pnow.infra.plugins.module_utils._runtime.arguments import (
+    CLAIM,
+    FORCE,
+    KUBERNETES,
+    STATE,
+    WAIT,
+)
+from ansible_collections.pnow.infra.plugins.module_utils._runtime.claims import reconcile_claims
+from ansible_collections.pnow.infra.plugins.module_utils._runtime.task import Outcome, Request, Task, run_module
+
+
+def reconcile(request: Request) -> Outcome:
+    clock = SystemClock()
+    with connect(request.options, clock) as api:
+        return reconcile_claims(request, api, clock)
+
+
+TASK = Task(
+    arguments={
+        **KUBERNETES,
+        **WAIT,
+        **STATE,
+        **FORCE,
+        "claims": {"type": "list", "elements": "dict", "required": True, "options": CLAIM},
+    },
+    reconcile=reconcile,
+)
+
+
+def main() -> None:
+    run_module(TASK)
+
+
+if __name__ == "__main__":
+    main()

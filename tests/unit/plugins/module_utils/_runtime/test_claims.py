@@ -1,0 +1,332 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Claims, end to end through the engine: exact writes, honest waiting, proved deletion, blame."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.pnow.infra.plugins.module_utils._domain.claim import claim_from
+from ansible_collections.pnow.infra.plugins.module_utils._domain.errors import (
+    Failed,
+    FieldConflict,
+    InvalidOption,
+    NotServed,
+    TimedOut,
+    Unreachable,
+)
+from ansible_collections.pnow.infra.plugins.module_utils._domain.manifest import Manifest, ObjectRef
+from ansible_collections.pnow.infra.plugins.module_utils._runtime.claims import describe_claims, reconcile_claims
+from tests.unit.plugins.scripted import ScriptedClock, ScriptedKubernetes, ScriptedReporter, Step, conditions, request
+
+GROUP = "database.example.org/v1alpha1"
+OPTIONS: dict[str, Any] = {
+    "api_version": GROUP,
+    "kind": "PostgreSQLInstance",
+    "name": "dev-database",
+    "namespace": "dev",
+    "parameters": {"size": "small"},
+}
+NAME = {key: OPTIONS[key] for key in ("api_version", "kind", "name", "namespace")}
+CLAIM = ObjectRef(GROUP, "PostgreSQLInstance", "dev-database", "dev")
+COMPOSITE = ObjectRef(GROUP, "XPostgreSQLInstance", "dev-database-x7k2p")
+ROLE = ObjectRef("postgresql.sql.crossplane.io/v1alpha1", "Role", "dev-user")
+
+
+def claim(size: str = "small", generation: int = 1, **statuses: str) -> Manifest:
+    manifest = claim_from({**OPTIONS, "parameters": {"size": size}}, 0).manifest()
+    manifest["metadata"] |= {"uid": "uid-claim", "generation": generation}
+    manifest["spec"]["resourceRef"] = {"apiVersion": GROUP, "kind": COMPOSITE.kind, "name": COMPOSITE.name}
+    manifest["status"] = {"conditions": conditions(generation, **statuses), "database": {"name": "dev-db"}}
+    return manifest
+
+
+def composite(size: str = "small", **statuses: str) -> Manifest:
+    return {
+        "apiVersion": GROUP,
+        "kind": COMPOSITE.kind,
+        "metadata": {"name": COMPOSITE.name, "uid": "uid-composite", "generation": 1},
+        "spec": {
+            "parameters": {"size": size},
+            "resourceRefs": [{"apiVersion": ROLE.api_version, "kind": ROLE.kind, "name": ROLE.name}],
+        },
+        "status": {"conditions": conditions(**statuses)},
+    }
+
+
+def role(generation: int = 1, **statuses: str) -> Manifest:
+    return {
+        "apiVersion": ROLE.api_version,
+        "kind": ROLE.kind,
+        "metadata": {
+            "name": ROLE.name,
+            "uid": "uid-role",
+            "generation": generation,
+            "finalizers": ["example.org/hold"],
+        },
+        "status": {"conditions": conditions(**statuses)},
+    }
+
+
+GOOD = {"Synced": "True", "Ready": "True"}
+
+
+def put(*manifests: Manifest) -> Step:
+    def step(server: ScriptedKubernetes) -> None:
+        for manifest in manifests:
+            server.put(manifest)
+
+    return step
+
+
+def vanish(*refs: ObjectRef) -> Step:
+    def step(server: ScriptedKubernetes) -> None:
+        for ref in refs:
+            server.objects.pop(ref)
+
+    return step
+
+
+def silent(_server: ScriptedKubernetes) -> str:
+    return "the Kubernetes API at https://example.org did not answer"
+
+
+@pytest.fixture
+def clock() -> ScriptedClock:
+    return ScriptedClock()
+
+
+@pytest.fixture
+def reporter() -> ScriptedReporter:
+    return ScriptedReporter()
+
+
+def test_a_new_claim_is_applied_once_and_awaited(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
+    ready = put(claim(**GOOD), composite(**GOOD), role(**GOOD))
+    api = ScriptedKubernetes(clock, script=[ready])
+    outcome = reconcile_claims(request(reporter, claims=[OPTIONS]), api, clock)
+    assert outcome.plan.changed
+    assert api.writes == [f"apply {CLAIM}"]
+    assert outcome.facts["claims"][0] | NAME == outcome.facts["claims"][0]
+    assert outcome.facts["claims"][0]["ready"]
+    assert outcome.facts["claims"][0]["composite"] == COMPOSITE.name
+    assert outcome.facts["claims"][0]["status"] == {"database": {"name": "dev-db"}}
+
+
+def test_a_claim_as_wanted_costs_one_read(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
+    api = ScriptedKubernetes(clock, claim(**GOOD))
+    outcome = reconcile_claims(request(reporter, claims=[OPTIONS]), api, clock)
+    assert not outcome.plan.changed
+    assert outcome.plan.diff == []
+    assert api.requests == [f"get {CLAIM}"]
+
+
+def test_three_claims_as_wanted_cost_one_list(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
+    names = ["a", "b", "c"]
+    live = []
+    for name in names:
+        manifest = claim(**GOOD)
+        manifest["metadata"]["name"] = name
+        live.append(manifest)
+    api = ScriptedKubernetes(clock, *live)
+    options = [{**OPTIONS, "name": name} for name in names]
+    assert not reconcile_claims(request(reporter, claims=options), api, clock).plan.changed
+    assert len(api.requests) == 1
+
+
+def test_check_mode_predicts_the_real_run_and_writes_nothing(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
+    changed = [{**OPTIONS, "parameters": {"size": "medium"}}]
+    settled = put(claim("medium", 2, **GOOD), composite("medium", **GOOD), role(**GOOD))
+    api = ScriptedKubernetes(clock, claim(**GOOD), script=[settled])
+    predicted = reconcile_claims(request(reporter, check_mode=True, claims=changed), api, clock)
+    assert api.writes == []
+    real = reconcile_claims(request(reporter, claims=changed), api, clock)
+    assert predicted.plan.changed
+    assert predicted.plan.diff == real.plan.diff
+    assert real.plan.diff[0]["before"]["spec"]["parameters"] == {"size": "small"}
+    assert real.plan.diff[0]["after"]["spec"]["parameters"] == {"size": "medium"}
+
+
+def test_check_mode_before_the_platform_exists(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
+    api = ScriptedKubernetes(clock)
+    api.refuses["get"] = NotServed("not served")
+    assert reconcile_claims(request(reporter, check_mode=True, claims=[OPTIONS]), api, clock).plan.changed
+    with pytest.raises(NotServed):
+        reconcile_claims(request(reporter, claims=[OPTIONS]), api, clock)
+
+
+@pytest.mark.parametrize(
+    ("case", "behind"),
+    [
+        ("the composite has the old parameters", [composite("small", **GOOD), role(**GOOD)]),
+        ("the managed resource has not seen its new spec", [composite("medium", **GOOD), role(generation=2, **GOOD)]),
+        ("the composite is not ready", [composite("medium", Synced="True", Ready="False"), role(**GOOD)]),
+    ],
+)
+def test_a_changed_claim_is_not_ready_before_everything_behind_it_is(
+    case: str, behind: list[Manifest], clock: ScriptedClock, reporter: ScriptedReporter
+) -> None:
+    claimed_ready = put(claim("medium", 2, **GOOD), *behind)
+    settled = put(composite("medium", **GOOD), role(**GOOD))
+    nothing: list[Step] = [lambda _server: None] * 3
+    api = ScriptedKubernetes(clock, claim(**GOOD), script=[claimed_ready, *nothing, settled])
+    changed = [{**OPTIONS, "parameters": {"size": "medium"}}]
+    reconcile_claims(request(reporter, claims=changed), api, clock)
+    assert clock.now >= 5, case
+
+
+def test_a_timeout_blames_the_managed_resource(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
+    stuck = put(
+        claim(Synced="True", Ready="False: Claim is waiting for composite resource to become Ready"),
+        composite(Synced="True", Ready="False: Unready resources: owner"),
+        role(Synced="False: cannot create role: connection refused"),
+    )
+    api = ScriptedKubernetes(clock, script=[stuck])
+    with pytest.raises(TimedOut, match="connection refused") as caught:
+        reconcile_claims(request(reporter, claims=[OPTIONS]), api, clock)
+    assert caught.value.facts["changed"] is True
+    assert [item["kind"] for item in caught.value.facts["blockers"]] == [
+        "Role",
+        "XPostgreSQLInstance",
+        "PostgreSQLInstance",
+    ]
+    assert caught.value.facts["blockers"][0]["events"] == ["Told: about dev-user"]
+    assert clock.now == pytest.approx(60, abs=1)
+
+
+def test_a_paused_claim_stops_the_wait_at_once(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
+    paused = claim(Synced="False")
+    paused["status"]["conditions"][0]["reason"] = "ReconcilePaused"
+    api = ScriptedKubernetes(clock, paused)
+    with pytest.raises(Failed, match="ReconcilePaused"):
+        reconcile_claims(request(reporter, claims=[OPTIONS]), api, clock)
+    assert clock.now == 0
+
+
+def test_an_outage_is_said_and_survived(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
+    ready = put(claim(**GOOD), composite(**GOOD), role(**GOOD))
+    api = ScriptedKubernetes(clock, script=[silent] * 12 + [ready])
+    assert reconcile_claims(request(reporter, claims=[OPTIONS]), api, clock).facts["claims"][0]["ready"]
+    said = "\n".join(reporter.lines)
+    assert "[1s of 1m00s] still waiting: the Kubernetes API at https://example.org did not answer" in said
+    assert "the Kubernetes API is unreachable for 10s" in said
+    assert "the Kubernetes API answers again" in said
+
+
+def test_an_outage_while_looking_behind_a_claim_is_survived(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
+    def breaks(server: ScriptedKubernetes) -> None:
+        put(claim(**GOOD), composite(**GOOD), role(**GOOD))(server)
+        server.refuses["get"] = Unreachable("gone")
+
+    def mends(server: ScriptedKubernetes) -> None:
+        server.refuses.clear()
+
+    api = ScriptedKubernetes(clock, script=[breaks, mends])
+    assert reconcile_claims(request(reporter, claims=[OPTIONS]), api, clock).facts["claims"][0]["ready"]
+
+
+def test_without_waiting_nothing_is_awaited(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
+    outcome = reconcile_claims(request(reporter, claims=[OPTIONS], wait=False), ScriptedKubernetes(clock), clock)
+    assert (outcome.plan.changed, outcome.facts["claims"][0]["ready"], clock.now) == (True, False, 0)
+
+
+def test_a_field_of_another_manager_is_only_taken_when_asked(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
+    api = ScriptedKubernetes(clock)
+    api.refuses["apply"] = FieldConflict("kubectl owns .spec.parameters.size")
+    with pytest.raises(FieldConflict) as caught:
+        reconcile_claims(request(reporter, claims=[OPTIONS]), api, clock)
+    assert caught.value.facts["changed"] is False
+    reconcile_claims(request(reporter, claims=[OPTIONS], wait=False, force_conflicts=True), api, clock)
+    assert api.writes[-1] == f"apply --force {CLAIM}"
+
+
+def test_a_claim_on_its_way_out_is_awaited_and_made_anew(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
+    leaving = claim(**GOOD)
+    leaving["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    ready = put(claim(**GOOD), composite(**GOOD), role(**GOOD))
+    api = ScriptedKubernetes(clock, leaving, script=[vanish(CLAIM), ready])
+    assert reconcile_claims(request(reporter, claims=[OPTIONS]), api, clock).plan.changed
+    assert api.writes == [f"apply {CLAIM}"]
+
+
+def test_absent_follows_everything_behind_the_claim(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
+    gone = [vanish(CLAIM), vanish(COMPOSITE), vanish(ROLE)]
+    api = ScriptedKubernetes(clock, claim(**GOOD), composite(**GOOD), role(**GOOD), script=gone)
+    outcome = reconcile_claims(request(reporter, state="absent", claims=[NAME]), api, clock)
+    assert outcome.plan.changed
+    assert api.writes == [f"delete {CLAIM}"]
+    assert clock.now == 3
+
+
+def test_absent_again_changes_nothing(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
+    api = ScriptedKubernetes(clock)
+    assert not reconcile_claims(request(reporter, state="absent", claims=[NAME]), api, clock).plan.changed
+    assert api.requests == [f"get {CLAIM}"]
+
+
+def test_absent_in_check_mode_deletes_nothing(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
+    api = ScriptedKubernetes(clock, claim(**GOOD))
+    outcome = reconcile_claims(request(reporter, check_mode=True, state="absent", claims=[NAME]), api, clock)
+    assert outcome.plan.changed
+    assert api.writes == []
+
+
+def test_absent_joins_a_deletion_under_way(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
+    leaving = claim(**GOOD)
+    leaving["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    gone = vanish(CLAIM, COMPOSITE, ROLE)
+    api = ScriptedKubernetes(clock, leaving, composite(**GOOD), role(**GOOD), script=[gone])
+    assert not reconcile_claims(request(reporter, state="absent", claims=[NAME]), api, clock).plan.changed
+    assert api.writes == []
+    assert clock.now == 1
+
+
+def test_what_is_left_is_named_with_its_finalizers(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
+    held = role(Synced="False: cannot drop role: other objects depend on it")
+    held["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    api = ScriptedKubernetes(clock, claim(**GOOD), composite(**GOOD), held, script=[vanish(CLAIM, COMPOSITE)])
+    with pytest.raises(TimedOut, match=r"other objects depend on it, held by example\.org/hold") as caught:
+        reconcile_claims(request(reporter, state="absent", claims=[NAME]), api, clock)
+    assert [item["name"] for item in caught.value.facts["leftovers"]] == [ROLE.name]
+
+
+def test_a_namesake_made_meanwhile_does_not_keep_absent_waiting(
+    clock: ScriptedClock, reporter: ScriptedReporter
+) -> None:
+    namesake = claim(**GOOD)
+    namesake["metadata"]["uid"] = "uid-of-another"
+    api = ScriptedKubernetes(clock, claim(**GOOD), script=[put(namesake)])
+    reconcile_claims(request(reporter, state="absent", claims=[NAME]), api, clock)
+    assert clock.now == 1
+
+
+def test_the_same_claim_twice_is_refused(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
+    api = ScriptedKubernetes(clock)
+    with pytest.raises(InvalidOption, match=r"claims\[1\] is PostgreSQLInstance dev/dev-database again"):
+        reconcile_claims(request(reporter, claims=[OPTIONS, OPTIONS]), api, clock)
+    assert api.requests == []
+
+
+def test_info_describes_and_blames(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
+    api = ScriptedKubernetes(
+        clock, claim(Synced="True", Ready="False"), composite(Synced="True"), role(Synced="False: why")
+    )
+    outcome = describe_claims(request(reporter, claims=[NAME], wait=False), api, clock)
+    described = outcome.facts["claims"][0]
+    assert (described["exists"], described["ready"], described["synced"]) == (True, False, True)
+    assert described["blockers"][0]["message"] == "why"
+
+
+def test_info_of_a_claim_that_does_not_exist(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
+    outcome = describe_claims(request(reporter, claims=[NAME], wait=False), ScriptedKubernetes(clock), clock)
+    assert outcome.facts["claims"][0] | {"exists": False, "ready": False, "blockers": []} == outcome.facts["claims"][0]
+
+
+def test_info_awaits_when_asked(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
+    ready = put(claim(**GOOD), composite(**GOOD), role(**GOOD))
+    api = ScriptedKubernetes(clock, script=[ready])
+    assert describe_claims(request(reporter, claims=[NAME]), api, clock).facts["claims"][0]["ready"]
+    api.objects.clear()
+    checked = describe_claims(request(reporter, check_mode=True, claims=[NAME]), api, clock)
+    assert not checked.facts["claims"][0]["exists"]

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Scripted ends of the engine's ports: an API server in memory, a clock turned by hand, a reporter that remembers."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from ansible_collections.pnow.infra.plugins.module_utils._domain.errors import InfraError
+from ansible_collections.pnow.infra.plugins.module_utils._domain.manifest import Manifest, ObjectRef, ref_of
+from ansible_collections.pnow.infra.plugins.module_utils._domain.ports import Seen, Silence
+from ansible_collections.pnow.infra.plugins.module_utils._domain.redact import Redactor
+from ansible_collections.pnow.infra.plugins.module_utils._runtime.task import Request
+
+# One step of a watch: changes the server's objects or raises, and may say why the server can not be heard.
+Step = Callable[["ScriptedKubernetes"], str | None]
+
+
+class ScriptedClock:
+    """Time passes only when somebody sleeps or a test turns it."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class ScriptedReporter:
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.warnings: list[str] = []
+
+    def line(self, text: str) -> None:
+        self.lines.append(text)
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+
+
+class ScriptedKubernetes:
+    """Objects in memory. Every heartbeat of a watch takes a second and runs the next step of the script."""
+
+    def __init__(self, clock: ScriptedClock, *objects: Manifest, script: Sequence[Step] = ()) -> None:
+        self.clock = clock
+        self.objects = {ref_of(manifest): manifest for manifest in objects}
+        self.script = list(script)
+        self.requests: list[str] = []
+        self.refuses: dict[str, InfraError] = {}
+
+    @property
+    def writes(self) -> list[str]:
+        return [request for request in self.requests if request.split()[0] in ("apply", "delete")]
+
+    def put(self, manifest: Manifest) -> None:
+        self.objects[ref_of(manifest)] = manifest
+
+    def get(self, ref: ObjectRef) -> Manifest | None:
+        self._note("get", ref)
+        return copy.deepcopy(self.objects.get(ref))
+
+    def list_objects(self, api_version: str, kind: str, namespace: str = "", labels: str = "") -> list[Manifest]:
+        self._note("list", ObjectRef(api_version, kind, labels, namespace))
+        where = (api_version, kind, namespace)
+        return [item for ref, item in self.objects.items() if (ref.api_version, ref.kind, ref.namespace) == where]
+
+    def apply(self, manifest: Manifest, *, force: bool = False) -> Manifest:
+        ref = ref_of(manifest)
+        self._note("apply --force" if force else "apply", ref)
+        live = copy.deepcopy(manifest)
+        before = self.objects.get(ref, {}).get("metadata", {})
+        live["metadata"] |= {"uid": before.get("uid", f"uid-{ref.name}"), "generation": before.get("generation", 0) + 1}
+        self.objects[ref] = live
+        return copy.deepcopy(live)
+
+    def delete(self, ref: ObjectRef, *, uid: str) -> None:
+        self._note("delete", ref)
+        live = self.objects.get(ref)
+        if live is not None and live["metadata"]["uid"] == uid:
+            live["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+
+    def events(self, ref: ObjectRef, uid: str) -> list[Manifest]:
+        return [{"reason": "Told", "message": f"about {ref.name}", "metadata": {}}]
+
+    @contextmanager
+    def watch(self, refs: Sequence[ObjectRef]) -> Iterator[Iterator[Seen | Silence]]:
+        yield self._stream(refs)
+
+    def _stream(self, refs: Sequence[ObjectRef]) -> Iterator[Seen | Silence]:
+        shown: dict[ObjectRef, Manifest | None] = {}
+        while True:
+            for ref in refs:
+                live = copy.deepcopy(self.objects.get(ref))
+                if ref not in shown or shown[ref] != live:
+                    shown[ref] = live
+                    yield Seen(ref, live)
+            self.clock.now += 1
+            trouble = self.script.pop(0)(self) if self.script else None
+            yield Silence(trouble or "")
+
+    def _note(self, verb: str, ref: ObjectRef) -> None:
+        self.requests.append(f"{verb} {ref}")
+        if verb in self.refuses:
+            raise self.refuses[verb]
+
+
+def request(reporter: ScriptedReporter, *, check_mode: bool = False, **options: Any) -> Request:
+    """A request with the options every Kubernetes module has, unless given otherwise."""
+    defaults = {"state": "present", "wait": True, "wait_timeout": "1m", "force_conflicts": False}
+    return Request({**defaults, **options}, check_mode, reporter, Redactor())
+
+
+def conditions(generation: int = 1, **statuses: str) -> list[dict[str, Any]]:
+    """``conditions(Ready="False: why")`` as the API server sends it."""
+    found = []
+    for name, text in statuses.items():
+        status, _, message = text.partition(": ")
+        entry = {"type": name, "status": status, "reason": "Scripted", "message": message}
+        found.append({**entry, "observedGeneration": generation})
+    return found
