@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Making a new API server ready for Crossplane, with Crossplane's own initialiser."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.testbed.bed import Bed
+from tests.testbed.build import tail
+from tests.testbed.kubernetes_api import KubernetesApi, Object
+from tests.testbed.readiness import NotReady, wait_until
+
+NAMESPACE = "crossplane-system"
+SERVICE_ACCOUNT = "crossplane"
+CUSTOM_RESOURCES = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+MANAGED_RESOURCES = "/apis/apiextensions.crossplane.io/v1alpha1/managedresourcedefinitions"
+INITIALISE_TIMEOUT = 120.0
+ESTABLISH_TIMEOUT = 60.0
+
+
+def common_environment(bed: Bed) -> dict[str, str]:
+    """What both `core init` and `core start` need."""
+    return {
+        "KUBECONFIG": str(bed.kubeconfig),
+        "POD_NAMESPACE": NAMESPACE,
+        "POD_SERVICE_ACCOUNT": SERVICE_ACCOUNT,
+        "ENABLE_WEBHOOKS": "false",
+        "TLS_CA_SECRET_NAME": "crossplane-root-ca",
+        "TLS_SERVER_SECRET_NAME": "crossplane-tls-server",
+        "TLS_CLIENT_SECRET_NAME": "crossplane-tls-client",
+    }
+
+
+def initialise(bed: Bed, executable: Path, definitions: Path) -> None:
+    """Install Crossplane's custom resource definitions (in the folder `definitions`) and its first objects."""
+    api = KubernetesApi(bed)
+    _apply_account(api)
+    environment = {**common_environment(bed), "CRDS_PATH": str(definitions)}
+    # A first run may find that the API server does not serve yet what the run itself has just defined.
+    wait_until(lambda: _run_initialiser(bed, executable, environment), INITIALISE_TIMEOUT)
+    wait_until(lambda: _all_established(api), ESTABLISH_TIMEOUT)
+
+
+def _apply_account(api: KubernetesApi) -> None:
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+    api.apply(f"/api/v1/namespaces/{NAMESPACE}", namespace)
+    account = {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": {"name": SERVICE_ACCOUNT, "namespace": NAMESPACE},
+    }
+    api.apply(f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/{SERVICE_ACCOUNT}", account)
+
+
+def _run_initialiser(bed: Bed, executable: Path, environment: Mapping[str, str]) -> None:
+    log_file = bed.logs / "crossplane-init.log"
+    command = [str(executable), "core", "init", "--activation", "*"]
+    with log_file.open("a") as log:
+        status = subprocess.run(
+            command, env={**os.environ, **environment}, stdout=log, stderr=log, check=False
+        ).returncode
+    if status != 0:
+        raise NotReady(f"crossplane core init fails (exit status {status}); {log_file} ends with:\n{tail(log_file)}")
+
+
+def served_definitions(api: KubernetesApi) -> set[str]:
+    """The names of all custom resource definitions whose resources the API server serves.
+
+    A managed resource definition has the name of the custom resource definition that Crossplane makes of it; one that
+    is not active counts as well, as there is nothing to wait for.
+    """
+    served = {_name(each) for each in api.list(CUSTOM_RESOURCES) if _is_established(each)}
+    return served | {_name(each) for each in api.list(MANAGED_RESOURCES) if each["spec"].get("state") == "Inactive"}
+
+
+def _all_established(api: KubernetesApi) -> None:
+    pending = [_name(each) for each in api.list(CUSTOM_RESOURCES) if not _is_established(each)]
+    if pending:
+        raise NotReady(f"not established: {', '.join(pending)}")
+
+
+def _is_established(definition: Object) -> bool:
+    # A definition that was made a moment ago has `conditions: null`.
+    conditions = definition.get("status", {}).get("conditions") or []
+    return any(each["type"] == "Established" and each["status"] == "True" for each in conditions)
+
+
+def _name(definition: Object) -> str:
+    name: str = definition["metadata"]["name"]
+    return name

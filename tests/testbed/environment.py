@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a bed gives its users: environment variables, programs on PATH, and the variables of playbook `bootstrap`."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
+
+from tests.testbed import packages, postgresql, vault
+from tests.testbed.bed import CHECKOUT, Bed
+from tests.testbed.errors import TestbedError
+from tests.testbed.programs import KUBECTL, PROGRAMS, VAULT, CrossplanePackage, postgresql_programs
+
+POSTGRESQL_CLIENTS = (
+    *("createdb", "createuser", "dropdb", "dropuser", "pg_dump", "pg_dumpall", "pg_isready", "pg_restore"),
+    *("pgbench", "psql", "reindexdb", "vacuumdb"),
+)
+
+
+def variables(bed: Bed, search_path: str) -> dict[str, str]:
+    """The variables for a shell whose PATH is `search_path`; raises TestbedError if the bed never was up."""
+    try:
+        token = vault.keys(bed).root_token
+    except FileNotFoundError:
+        raise TestbedError(f"Test bed '{bed.name}' has not come up yet; start it with `make up`.") from None
+    first = [str(CHECKOUT / ".venv" / "bin"), str(bed.bin)]
+    rest = [folder for folder in search_path.split(os.pathsep) if folder not in first]
+    return {
+        "KUBECONFIG": str(bed.kubeconfig),
+        "K8S_AUTH_KUBECONFIG": str(bed.kubeconfig),
+        "VAULT_ADDR": vault.address(bed),
+        "VAULT_TOKEN": token,
+        "PGHOST": "127.0.0.1",
+        "PGPORT": str(bed.ports["postgresql"]),
+        "PGUSER": postgresql.SUPERUSER,
+        "PGPASSWORD": bed.passwords["postgresql"],
+        "PGSSLMODE": postgresql.SSL_MODE,
+        "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"),
+        "PNOW_TESTBED": bed.name,
+        "PNOW_TESTBED_STATE": str(bed.state),
+        "PNOW_TESTBED_VARS": str(_bootstrap_file(bed)),
+        "PATH": os.pathsep.join([*first, *rest]),
+    }
+
+
+def export_lines(values: Mapping[str, str]) -> str:
+    """`export NAME=value` lines for a POSIX shell."""
+    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in values.items())
+
+
+def link_clients(bed: Bed) -> None:
+    """Put the clients of the bed's servers, and nothing else, into its bin folder."""
+    targets = [KUBECTL.executable(bed.cache), VAULT.executable(bed.cache)]
+    targets += [postgresql_programs(bed) / name for name in POSTGRESQL_CLIENTS]
+    for target in targets:
+        link = bed.bin / target.name
+        if not link.is_symlink() or link.readlink() != target:
+            link.unlink(missing_ok=True)
+            link.symlink_to(target)
+
+
+def offer_packages(bed: Bed) -> None:
+    """Put every package into Crossplane's cache, and write the variables that let playbook `bootstrap` install them."""
+    offered = [program.package for program in PROGRAMS if program.package]
+    settings = {
+        "crossplane_packages": [_offer(bed, package) for package in offered],
+        "crossplane_postgresql": {
+            "endpoint": "127.0.0.1",
+            "port": bed.ports["postgresql"],
+            "username": postgresql.SUPERUSER,
+            "password": bed.passwords["postgresql"],
+            "sslmode": postgresql.SSL_MODE,
+        },
+    }
+    bed.write(_bootstrap_file(bed).name, yaml.safe_dump(settings, sort_keys=False, explicit_start=True))
+
+
+def _offer(bed: Bed, package: CrossplanePackage) -> dict[str, object]:
+    content = packages.stream(package.folder(bed))
+    reference = packages.reference(package.identity, content)
+    packages.store(bed.state / "xpkg", reference, content)
+    return {
+        "kind": package.identity.kind,
+        "name": package.identity.name,
+        "package": reference,
+        # There is no registry in which Crossplane could look for the dependencies.
+        "skip_dependency_resolution": True,
+    }
+
+
+def _bootstrap_file(bed: Bed) -> Path:
+    return bed.state / "bootstrap.yml"

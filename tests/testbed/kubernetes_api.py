@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The test bed's own few requests to its Kubernetes API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.testbed.bed import Bed
+from tests.testbed.errors import TestbedError
+from tests.testbed.readiness import NotReady, wait_until
+from tests.testbed.rest import Answer, RestClient
+
+FIELD_MANAGER = "testbed"
+# A server that has just started calls itself ready before it has read the custom resources, and answers 429 until then.
+TRANSIENT = (429, 503)
+OVERLOAD_SECONDS = 30.0
+
+Object = dict[str, Any]
+
+
+class KubernetesApi:
+    """Objects of the bed's API server, addressed by their paths; raises TestbedError for every refusal."""
+
+    def __init__(self, bed: Bed) -> None:
+        headers = {"User-Agent": "pnow-testbed"}
+        self._client = RestClient(f"https://{bed.address('kube-apiserver')}", bed.pki / "admin", headers)
+
+    def list(self, path: str) -> list[Object]:
+        items: list[Object] = self._checked("GET", path).body["items"]
+        return items
+
+    def apply(self, path: str, manifest: Object) -> Object:
+        """Server-side apply: own exactly the fields in `manifest`, whoever had them. Returns the resulting object."""
+        query = f"?fieldManager={FIELD_MANAGER}&force=true"
+        applied: Object = self._checked("PATCH", path + query, manifest, "application/apply-patch+yaml").body
+        return applied
+
+    def _checked(self, method: str, path: str, body: object = None, content_type: str = "application/json") -> Answer:
+        return wait_until(lambda: self._attempt(method, path, body, content_type), OVERLOAD_SECONDS)
+
+    def _attempt(self, method: str, path: str, body: object, content_type: str) -> Answer:
+        answer = self._client.request(method, path, body, content_type)
+        if answer.ok:
+            return answer
+        reason = answer.body.get("message") if isinstance(answer.body, dict) else answer.body
+        refusal = f"The API server refuses {method} {path} ({answer.status}): {reason}"
+        raise NotReady(refusal) if answer.status in TRANSIENT else TestbedError(refusal)

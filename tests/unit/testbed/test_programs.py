@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The catalogue of programs holds together."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.testbed import programs
+from tests.testbed.bed import Bed
+from tests.testbed.errors import TestbedError
+from tests.testbed.programs import PROGRAMS, Program
+
+each_program = pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
+
+
+def test_names_and_ports_are_unique() -> None:
+    names = [program.name for program in PROGRAMS]
+    assert len(set(names)) == len(names)
+    assert len(set(programs.PORTS)) == len(programs.PORTS)
+
+
+@each_program
+def test_a_program_comes_after_those_it_needs(program: Program) -> None:
+    names = [each.name for each in PROGRAMS]
+    assert set(program.after) <= set(names[: names.index(program.name)])
+
+
+@each_program
+def test_a_program_uses_the_ports_it_declares_and_no_other(program: Program, bed: Bed) -> None:
+    text = " ".join([*program.command(bed), *program.environment(bed).values()])
+    used = {name for name, port in bed.ports.items() if re.search(rf"\b{port}\b", text)}
+    elsewhere = {"kube-apiserver": {"etcd"}, "vault": {"vault"}}.get(program.name, set())
+
+    assert used | elsewhere == {*program.ports, *elsewhere}
+
+
+@each_program
+def test_nothing_of_a_secret_is_on_a_command_line(program: Program, bed: Bed) -> None:
+    text = " ".join([*program.command(bed), *program.environment(bed).values()])
+    assert not [password for password in bed.passwords.values() if password in text]
+
+
+@each_program
+def test_a_function_serves_at_its_first_port(program: Program, bed: Bed) -> None:
+    if program.package and program.package.identity.kind == "Function":
+        assert f"--address={bed.address(program.ports[0])}" in program.command(bed)
+
+
+def test_an_unknown_name_lists_the_known_ones() -> None:
+    assert programs.find("vault").name == "vault"
+    with pytest.raises(TestbedError, match=r"no program 'volt'; it has: etcd, kube-apiserver, .*function-pythonic\.$"):
+        programs.find("volt")
