@@ -75,7 +75,7 @@ objects:
   contains:
     api_version: {description: API group and version., type: str}
     kind: {description: Kind., type: str}
-    namespace: {description: Namespace, empty for a cluster-scoped object., type: str}
+    namespace: {description: Namespace; empty for a cluster-scoped object., type: str}
     name: {description: Name., type: str}
 blockers:
   description: When the task failed waiting, the objects that are not ready, causes first.

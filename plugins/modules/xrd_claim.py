@@ -138,12 +138,12 @@ blockers:
   contains: &blocker
     api_version: {description: API group and version., type: str}
     kind: {description: Kind., type: str}
-    namespace: {description: Namespace, empty for a cluster-scoped object., type: str}
+    namespace: {description: Namespace; empty for a cluster-scoped object., type: str}
     name: {description: Name., type: str}
     condition: {description: The condition that is not as it should be., type: str}
     reason: {description: Its reason., type: str}
     message: {description: Its message., type: str}
-    since: {description: Since when, as an RFC 3339 time., type: str}
+    since: {description: Since when (RFC 3339)., type: str}
     finalizers: {description: What holds an object that is being deleted., type: list, elements: str}
     events: {description: The newest events about the object., type: list, elements: str}
 leftovers:

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator, ValidationResult
+from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
@@ -19,6 +20,12 @@ from ..module_utils._runtime.arguments import extended_environment
 from ..module_utils._runtime.task import Result, Task, execute
 
 display = Display()
+
+
+def _spoken(validated: ValidationResult) -> str:
+    """The words of AnsibleModule, which itself says of an unknown option that it is one."""
+    prefix = "Unsupported parameters: " if isinstance(validated.errors[0], UnsupportedError) else ""
+    return prefix + "; ".join(validated.error_messages)
 
 
 class DisplayReporter:
@@ -57,5 +64,5 @@ class LocalAction(ActionBase):
         validator = ArgumentSpecValidator(dict(self.task.arguments), **self.task.constraints)
         validated = validator.validate(self._task.args)
         if validated.error_messages:
-            return {"failed": True, "msg": f"{self._task.action}: {'; '.join(validated.error_messages)}"}
+            return {"failed": True, "msg": f"{self._task.action}: {_spoken(validated)}"}
         return execute(self.task, validated.validated_parameters, self._task.check_mode, DisplayReporter(host))

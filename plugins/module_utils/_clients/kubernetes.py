@@ -39,6 +39,7 @@ USER_AGENT = "pnow.infra/0.1.0"
 CONNECT_TIMEOUT = 5.0
 READ_TIMEOUT = 30.0
 ATTEMPTS = 5
+LONGEST_PAUSE = 2.0
 PAGE_SIZE = 500
 RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
 
@@ -235,7 +236,7 @@ class KubernetesApi:
         headers = {**self._headers(), "Content-Type": content_type}
         limit = urllib3.Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT)
         for attempt in range(1, ATTEMPTS + 1):
-            wait = 0.2 * 2**attempt * random.uniform(0.5, 1.0)
+            wait = min(LONGEST_PAUSE, 0.2 * 2**attempt) * random.uniform(0.5, 1.0)
             try:
                 response = self._pool.request(
                     method, self.server + path, body=data, headers=headers, timeout=limit, retries=False

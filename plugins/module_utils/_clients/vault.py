@@ -30,6 +30,8 @@ except ImportError as error:
 
 USER_AGENT = "pnow.infra/0.1.0"
 CONNECT_TIMEOUT = 5.0
+# Ending many leases takes its time; Vault itself gives up after 90 seconds, and says so.
+REVOKE_TIMEOUT = 120.0
 # Not 500: Vault answers it when the database it was asked to act on fails, and each try would wait for that again.
 RETRIED_STATUSES = frozenset({412, 429, 502, 503, 504})
 
@@ -126,14 +128,14 @@ class VaultApi:
         status, body = self._request("GET", path)
         if status == 404:
             return None
-        data: Data | None = self._checked("read", path, status, body).get("data")
+        data: Data | None = self._checked(vault_errors.READ, path, status, body).get("data")
         return data
 
     def write(self, path: str, data: Mapping[str, Any]) -> None:
-        self._checked("write", path, *self._request("POST", path, data))
+        self._checked(vault_errors.WRITE, path, *self._request("POST", path, data))
 
     def delete(self, path: str) -> None:
-        self._checked("delete", path, *self._request("DELETE", path))
+        self._checked(vault_errors.DELETE, path, *self._request("DELETE", path))
 
     def engine(self, mount_point: str) -> Engine:
         """The secrets engine at a mount point. Raises InvalidOption when there is none that the token may see."""
@@ -141,13 +143,13 @@ class VaultApi:
         status, body = self._request("GET", path)
         if status in (400, 403, 404) and not vault_errors.is_invalid_token(body):
             raise vault_errors.no_engine(self.server, mount_point)
-        data = self._checked("read", path, status, body).get("data") or {}
+        data = self._checked(vault_errors.READ, path, status, body).get("data") or {}
         return Engine(type=str(data.get("type")), max_lease_ttl=int(data.get("config", {}).get("max_lease_ttl") or 0))
 
     def revoke_leases(self, prefix: str) -> None:
         """Revokes all leases under a prefix and waits until that has been done."""
         path = f"sys/leases/revoke-prefix/{prefix}"
-        self._checked("revoke", path, *self._request("POST", path, {"sync": True}))
+        self._checked(vault_errors.REVOKE, path, *self._request("POST", path, {"sync": True}, timeout=REVOKE_TIMEOUT))
 
     @contextmanager
     def issuer(self, ttl: int) -> Iterator[VaultApi]:
@@ -159,7 +161,7 @@ class VaultApi:
     @contextmanager
     def logged_in(self, path: str, data: Data) -> Iterator[VaultApi]:
         """The server seen with the token that a write to ``path`` gives; it is revoked when the context ends."""
-        body = self._checked("login", path, *self._request("POST", path, data))
+        body = self._checked(vault_errors.GET_TOKEN, path, *self._request("POST", path, data))
         session = self.with_token(str((body.get("auth") or {}).get("client_token") or ""))
         try:
             yield session
@@ -169,7 +171,7 @@ class VaultApi:
                 session.write("auth/token/revoke-self", {})
 
     def issue(self, path: str) -> Credential:
-        body = self._checked("issue", path, *self._request("GET", path))
+        body = self._checked(vault_errors.READ, path, *self._request("GET", path))
         data = body.get("data") or {}
         self._learn(str(data.get("password")))
         return Credential(str(body.get("lease_id")), str(data.get("username")), str(data.get("password")))
@@ -177,14 +179,17 @@ class VaultApi:
     def revoke(self, lease_id: str) -> None:
         """Revokes and waits until that has been done."""
         path = "sys/leases/revoke"
-        self._checked("revoke", path, *self._request("POST", path, {"lease_id": lease_id, "sync": True}))
+        data = {"lease_id": lease_id, "sync": True}
+        self._checked(vault_errors.REVOKE, path, *self._request("POST", path, data, timeout=REVOKE_TIMEOUT))
 
-    def _request(self, method: str, path: str, data: Mapping[str, Any] | None = None) -> tuple[int, Data]:
+    def _request(
+        self, method: str, path: str, data: Mapping[str, Any] | None = None, **limits: float
+    ) -> tuple[int, Data]:
         """Sends, and sends again what failed in passing. Raises Unreachable after the last attempt."""
         for attempt in range(self._retries + 1):
             last = attempt == self._retries
             try:
-                response = self._adapter.request(method, f"/v1/{path}", json=data, raise_exception=False)
+                response = self._adapter.request(method, f"/v1/{path}", json=data, raise_exception=False, **limits)
             except requests.ConnectionError as error:
                 if last or not vault_errors.passing(error):
                     raise vault_errors.unreachable(self.server, error, attempt + 1) from error
@@ -196,7 +201,7 @@ class VaultApi:
             self._clock.sleep(0.4 * 2**attempt * random.uniform(0.5, 1.0))
         raise AssertionError("the last attempt returns or raises")
 
-    def _checked(self, verb: str, path: str, status: int, body: Data) -> Data:
+    def _checked(self, verb: vault_errors.Verb, path: str, status: int, body: Data) -> Data:
         if status >= 400:
             raise vault_errors.from_response(self.server, verb, path, status, body)
         return body

@@ -6,20 +6,27 @@
 from __future__ import annotations
 
 import ssl
+from dataclasses import dataclass
 from typing import Any
 
 from .._domain import errors
 from .._domain.text import inert
 
-# The capabilities that a policy must grant for what the client does.
-CAPABILITIES = {
-    "read": "read",
-    "write": "create and update",
-    "delete": "delete",
-    "login": "update",
-    "issue": "read",
-    "revoke": "update",
-}
+
+@dataclass(frozen=True)
+class Verb:
+    """What the client does at a path, in words, and the capabilities that a policy must grant for it."""
+
+    words: str
+    capabilities: str
+
+
+READ = Verb("read", "read")
+WRITE = Verb("write", "create and update")
+DELETE = Verb("delete", "delete")
+GET_TOKEN = Verb("get a token at", "update")
+REVOKE = Verb("revoke leases at", "update")
+
 # Paths that Vault guards twice.
 SUDO_PATHS = ("sys/leases/revoke-prefix/",)
 
@@ -57,25 +64,28 @@ def is_invalid_token(body: dict[str, Any]) -> bool:
     return any(text in _messages(body) for text in ("invalid token", "bad token", "missing client token"))
 
 
-def from_response(server: str, verb: str, path: str, status: int, body: dict[str, Any]) -> errors.InfraError:
+def from_response(server: str, verb: Verb, path: str, status: int, body: dict[str, Any]) -> errors.InfraError:
     """The error for an HTTP status of 400 and above."""
     message = inert(_messages(body) or f"HTTP status {status}")
     if status == 403:
         return _invalid_token(server) if is_invalid_token(body) else _forbidden(server, verb, path)
-    if status in (400, 404) and verb == "login":
+    if status in (400, 404) and verb is GET_TOKEN:
         return errors.Unauthorized(
             f"Vault at {server} gives no token at {path}: {message}", next_step=_login_help(path)
         )
     if status in (400, 404, 405):
-        return errors.Rejected(f"Vault at {server} rejects to {verb} {path}: {message}", next_step="see its reason")
+        return errors.Rejected(
+            f"Vault at {server} rejects to {verb.words} {path}: {message}", next_step="see its reason"
+        )
     if status in (501, 503):
         return _not_serving(server, message)
     if status == 500:
         return errors.Failed(
-            f"Vault at {server} failed to {verb} {path}: {message}", next_step="mend what it names, run again"
+            f"Vault at {server} failed to {verb.words} {path}: {message}", next_step="mend what it names, run again"
         )
     return errors.Unreachable(
-        f"Vault at {server} answered {status} to {verb} {path}: {message}", next_step="look at its health and try again"
+        f"Vault at {server} answered {status} to {verb.words} {path}: {message}",
+        next_step="look at its health and try again",
     )
 
 
@@ -85,13 +95,11 @@ def _invalid_token(server: str) -> errors.Unauthorized:
     )
 
 
-def _forbidden(server: str, verb: str, path: str) -> errors.Forbidden:
-    capability = CAPABILITIES[verb]
-    if path.startswith(SUDO_PATHS):
-        capability += " and sudo"
+def _forbidden(server: str, verb: Verb, path: str) -> errors.Forbidden:
+    sudo = " and sudo" if path.startswith(SUDO_PATHS) else ""
     return errors.Forbidden(
-        f"Vault at {server} does not allow the token to {verb} {path}",
-        next_step=f"grant {capability} on {path} in one of its policies, or use a token that has not expired",
+        f"Vault at {server} does not allow to {verb.words} {path}",
+        next_step=f"grant {verb.capabilities}{sudo} on {path} to the token, or use one that has not expired",
     )
 
 

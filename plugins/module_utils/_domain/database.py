@@ -171,6 +171,8 @@ def registration_from(options: Mapping[str, Any], secret: Mapping[str, str]) -> 
                 f"{option} is missing",
                 next_step=f"give it, or a connection_secret with key {SECRET_KEYS[option]}",
             )
+    if ":" in given["username"]:
+        raise InvalidOption("username has a ':'", next_step="give Vault another role; in its URLs a name ends there")
     role_names(options["roles"])
     return Registration(
         place=place_from(options),

@@ -17,9 +17,10 @@ from .manifest import Condition, Manifest, ObjectRef, being_deleted, conditions,
 
 
 class Phase(Enum):
-    """How an object stands."""
+    """How an object stands on its way to what is awaited."""
 
     READY = "ready"
+    GONE = "gone"
     PROGRESSING = "progressing"
     FAILED = "failed"
 
@@ -34,13 +35,16 @@ class Readiness:
 
     @property
     def ready(self) -> bool:
-        return self.phase is Phase.READY
+        """Whether there is nothing left to wait for."""
+        return self.phase in (Phase.READY, Phase.GONE)
 
     def __str__(self) -> str:
         if self.condition is None:
             return self.phase.value
         owner = f"{self.subject}:" if self.subject else ""
-        head = f"{self.condition.type}={self.condition.status}"
+        head = _STILL_THERE.get((self.condition.type, self.condition.status)) or (
+            f"{self.condition.type}={self.condition.status}"
+        )
         return " ".join(part for part in (owner, head, self.condition.reason) if part)
 
 
@@ -52,7 +56,9 @@ class Rule:
     terminal: frozenset[tuple[str, str]] = frozenset()
 
 
-PAUSED_ANNOTATION = "crossplane.io/paused"
+_STILL_THERE = {("Deleting", "True"): "being deleted", ("Deleting", "False"): "not being deleted yet"}
+
+UNSEEN = "its controller has not looked at the latest change yet"
 
 # Kinds without a rule are ready when they exist. Keyed by kind and API group, for a kind's name is not unique.
 RULES: Mapping[tuple[str, str], Rule] = {
@@ -92,15 +98,18 @@ def assess(manifest: Manifest | None, rule: Rule | None) -> Readiness:
     for condition in current.values():
         if condition.status == "False" and (condition.type, condition.reason) in rule.terminal:
             return Readiness(Phase.FAILED, condition)
-    missing = next((found for wanted in rule.wanted if (found := _missing(wanted, current, manifest))), None)
+    missing = _missing(rule, current) or _outdated(rule, current, manifest)
     return Readiness(Phase.PROGRESSING, missing) if missing else Readiness(Phase.READY)
 
 
-def _missing(wanted: str, current: Mapping[str, Condition], manifest: Manifest) -> Condition | None:
-    found = current.get(wanted, Condition(wanted, "Unknown", "NotReportedYet"))
-    if found.status != "True":
-        return found
-    return Condition(wanted, "Unknown", "ObservedGenerationIsOld") if _stale(found, manifest) else None
+def _missing(rule: Rule, current: Mapping[str, Condition]) -> Condition | None:
+    found = (current.get(wanted, Condition(wanted, "Unknown", "NotReportedYet")) for wanted in rule.wanted)
+    return next((condition for condition in found if condition.status != "True"), None)
+
+
+def _outdated(rule: Rule, current: Mapping[str, Condition], manifest: Manifest) -> Condition | None:
+    stale = next((wanted for wanted in rule.wanted if _stale(current[wanted], manifest)), None)
+    return Condition(stale, "Unknown", "ObservedGenerationIsOld", UNSEEN) if stale else None
 
 
 def _stale(condition: Condition, manifest: Manifest) -> bool:

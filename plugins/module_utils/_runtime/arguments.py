@@ -63,7 +63,7 @@ VAULT: ArgumentSpec = {
     },
     "auth_mount_point": {"type": "str"},
     "token": {"type": "str", "no_log": True, "fallback": _from_env("ANSIBLE_HASHI_VAULT_TOKEN", "VAULT_TOKEN")},
-    "token_path": {"type": "path", "no_log": False, "fallback": _from_env("ANSIBLE_HASHI_VAULT_TOKEN_PATH", "HOME")},
+    "token_path": {"type": "path", "no_log": False, "fallback": _from_env("ANSIBLE_HASHI_VAULT_TOKEN_PATH")},
     "token_file": {
         "type": "str",
         "no_log": False,

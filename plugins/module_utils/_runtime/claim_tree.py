@@ -56,7 +56,7 @@ def settled(api: Kubernetes, claim: Manifest | None) -> Readiness:
 
 def blockers_of(api: Kubernetes, ref: ObjectRef, claim: Manifest | None, verdict: Readiness) -> list[Blocker]:
     """Why a claim is not ready, causes first, each with its newest events."""
-    found = [blocker(ref, claim, verdict, depth=0)]
+    found = [blocker(ref, claim, verdict, depth=0)] if verdict.subject is None else []
     nodes = {ref: claim}
     if claim is not None:
         for node in behind(api, claim):

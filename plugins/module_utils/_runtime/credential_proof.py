@@ -71,9 +71,7 @@ def _step(role: Role, what: str) -> Iterator[None]:
         ) from error
 
 
-def _log_in(
-    wanted: Registration, role: Role, issuer: Issuer, postgresql: PostgreSQL, sessions: ExitStack
-) -> Login:
+def _log_in(wanted: Registration, role: Role, issuer: Issuer, postgresql: PostgreSQL, sessions: ExitStack) -> Login:
     with _step(role, "been issued"):
         credential = issuer.issue(wanted.place.credentials_path(role.name))
     with _step(role, "logged in"):

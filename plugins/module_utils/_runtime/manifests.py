@@ -22,7 +22,6 @@ from .removing import await_gone, delete_all
 from .task import Outcome, Request
 from .waiting import Deadline, Waited, await_all
 
-
 # Keys of connection Secrets that keep no secret: hiding "postgres" would hide it in every other name, too.
 PUBLIC_KEYS = frozenset({"username", "endpoint", "host", "port", "database", "sslmode"})
 

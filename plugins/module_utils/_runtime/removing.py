@@ -41,7 +41,7 @@ def await_gone(
 def _gone(expected: str) -> Callable[[Manifest | None], Readiness]:
     def judge(manifest: Manifest | None) -> Readiness:
         if manifest is None or uid(manifest) != expected:
-            return Readiness(Phase.READY)
+            return Readiness(Phase.GONE)
         return Readiness(Phase.PROGRESSING, _present(manifest))
 
     return judge

@@ -69,7 +69,11 @@ def _secret_values(api: Kubernetes, ref: ObjectRef) -> dict[str, str]:
 def _present(request: Request, vault: Vault, wanted: Registration, postgresql: PostgreSQL) -> Outcome:
     writes = list(_writes_present(vault, wanted))
     plan = Plan(tuple(writes))
-    facts = {"connection": _described(wanted), "roles": [role.name for role in wanted.roles], "verified": []}
+    facts: dict[str, Any] = {
+        "connection": _described(wanted),
+        "roles": [role.name for role in wanted.roles],
+        "verified": [],
+    }
     if plan.changed:
         _check_engine(request, vault, wanted)
     if request.check_mode:

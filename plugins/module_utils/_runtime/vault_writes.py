@@ -48,11 +48,11 @@ class WriteConnection(VaultWrite):
             else:
                 self._write_with_password(vault)
         except Rejected as error:
-            if CONNECTION_FAILED not in error.message:
+            _, failed, reason = error.message.partition(CONNECTION_FAILED)
+            if not failed:
                 raise
-            user = self.after["username"]
             raise Failed(
-                f"Vault can not log in to {self.endpoint} as {user}, so nothing was stored: {error.message}",
+                f"Vault can not log in to {self.endpoint} as {self.after['username']}, so nothing was stored{reason}",
                 next_step="correct host, port, database, sslmode, username or password",
             ) from error
 

@@ -88,8 +88,8 @@ class _Wait:
 
     @property
     def over(self) -> bool:
-        phases = {verdict.phase for verdict in self.verdicts.values()}
-        return Phase.FAILED in phases or phases == {Phase.READY}
+        verdicts = self.verdicts.values()
+        return any(verdict.phase is Phase.FAILED for verdict in verdicts) or all(verdict.ready for verdict in verdicts)
 
     def seen(self, ref: ObjectRef, manifest: Manifest | None) -> None:
         if self._trouble_since is not None:

@@ -1,0 +1,89 @@
+# Copyright: (c) 2026, pnow.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of the options in ``module_utils/_runtime/arguments.VAULT``."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  url:
+    description:
+      - URL of the Vault server.
+      - The value of environment variable E(ANSIBLE_HASHI_VAULT_ADDR), then of E(VAULT_ADDR), is used when the option is
+        not set.
+    type: str
+    default: http://127.0.0.1:8200
+  namespace:
+    description:
+      - Vault namespace to work in.
+      - The value of environment variable E(ANSIBLE_HASHI_VAULT_NAMESPACE), then of E(VAULT_NAMESPACE), is used when the
+        option is not set.
+    type: str
+  ca_cert:
+    description:
+      - Path of the CA certificate that Vault's certificate is checked against, instead of the ones the host trusts.
+      - The value of environment variable E(ANSIBLE_HASHI_VAULT_CA_CERT), then of E(VAULT_CACERT), is used when the
+        option is not set.
+    type: path
+    aliases: [cacert]
+  validate_certs:
+    description:
+      - Whether Vault's certificate is verified, which is so unless this is set to V(false).
+      - The opposite of environment variable E(VAULT_SKIP_VERIFY) is used when the option is not set.
+    type: bool
+  timeout:
+    description:
+      - How many seconds to wait for the answer to a request.
+      - The value of environment variable E(ANSIBLE_HASHI_VAULT_TIMEOUT) is used when the option is not set.
+    type: int
+    default: 30
+  retries:
+    description:
+      - How many times a request is sent again when no connection came about, or when Vault said that it could not serve
+        it right now.
+      - The value of environment variable E(ANSIBLE_HASHI_VAULT_RETRIES) is used when the option is not set.
+    type: int
+    default: 3
+  auth_method:
+    description:
+      - How to authenticate. The token of a login is revoked when the task ends.
+      - The value of environment variable E(ANSIBLE_HASHI_VAULT_AUTH_METHOD) is used when the option is not set.
+    type: str
+    choices: [token, approle]
+    default: token
+  auth_mount_point:
+    description: Mount point of the auth method, which is its name unless this is set. Not used with a token.
+    type: str
+  token:
+    description:
+      - Vault token to authenticate with.
+      - The value of environment variable E(ANSIBLE_HASHI_VAULT_TOKEN), then of E(VAULT_TOKEN), is used when the option
+        is not set. Without any of them it is read from O(token_file) in O(token_path).
+    type: str
+  token_path:
+    description:
+      - Folder of O(token_file), which is the home of the user unless this is set.
+      - The value of environment variable E(ANSIBLE_HASHI_VAULT_TOKEN_PATH) is used when the option is not set.
+    type: path
+  token_file:
+    description:
+      - Name of the file that a token is read from.
+      - The value of environment variable E(ANSIBLE_HASHI_VAULT_TOKEN_FILE) is used when the option is not set.
+    type: str
+    default: .vault-token
+  role_id:
+    description:
+      - Role ID of the AppRole to log in with.
+      - The value of environment variable E(ANSIBLE_HASHI_VAULT_ROLE_ID) is used when the option is not set.
+    type: str
+  secret_id:
+    description:
+      - Secret ID of the AppRole to log in with.
+      - The value of environment variable E(ANSIBLE_HASHI_VAULT_SECRET_ID) is used when the option is not set.
+    type: str
+requirements:
+  - hvac >= 2.3.0
+"""

@@ -1,0 +1,272 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, pnow.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vault_db_register
+short_description: Register a PostgreSQL database with Vault and prove its credentials
+version_added: 0.1.0
+description:
+  - Configures a connection and its roles in Vault's database secrets engine, so that short-lived PostgreSQL logins can
+    be read from it. What Vault already has is compared with what is wanted, and only what differs is written.
+  - Vault tries a connection before it stores it. A password that Vault has is never sent again, for Vault may have
+    rotated it since; only when PostgreSQL refuses Vault's own is O(password) sent in its place.
+  - Logins of a V(readwrite) role act as the owner, so that whatever they create belongs to the owner. Logins of a
+    V(readonly) role may read all that the owner has made and will make, and change nothing. When a lease ends, so do
+    the sessions of its login.
+  - A role is proved by using it. A credential is issued under a child token of its own, logs in, does what the role
+    promises, and is revoked while its session is open.
+author: pnow.infra contributors (@pnow)
+extends_documentation_fragment:
+  - pnow.infra.vault
+  - pnow.infra.kubernetes_suboptions
+  - pnow.infra.attributes
+options:
+  name:
+    description: Name of the connection.
+    type: str
+    required: true
+  mount_point:
+    description: Where the database secrets engine is mounted.
+    type: str
+    default: database
+  host:
+    description: Name or IP address of the PostgreSQL server, as Vault reaches it and the host that runs this task.
+    type: str
+  port:
+    description: Port of the server. It is 5432 unless this or O(connection_secret) says otherwise.
+    type: int
+  database:
+    description: Name of the database.
+    type: str
+  sslmode:
+    description:
+      - How connections are encrypted and the server is verified. It is V(verify-full) unless this or
+        O(connection_secret) says otherwise.
+    type: str
+    choices: [disable, allow, prefer, require, verify-ca, verify-full]
+  tls_ca:
+    description:
+      - CA certificates, as PEM text, that the server's certificate is checked against, by Vault and in the proof.
+      - Unless given, Vault and the host that runs this task each use those that they trust anyway, and what an earlier
+        task has set in Vault is left alone.
+    type: str
+  username:
+    description:
+      - Role that Vault logs in as. It needs C(CREATEROLE), and membership with C(ADMIN OPTION) in every
+        O(roles[].owner) and O(roles[].reader).
+    type: str
+  password:
+    description: Password of O(username).
+    type: str
+  connection_secret:
+    description:
+      - A Kubernetes Secret that provides what no option gives, by its keys C(endpoint), C(port), C(database),
+        C(sslmode), C(username) and C(password). It is read by the task itself, and no value of it appears elsewhere.
+    type: dict
+    suboptions:
+      namespace:
+        description: Namespace of the Secret.
+        type: str
+        required: true
+      name:
+        description: Name of the Secret.
+        type: str
+        required: true
+  roles:
+    description:
+      - The roles that credentials can be read from. They are all that may use the connection.
+      - With O(state=absent) only the names count, and the roles that Vault knows of the connection are added.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the role.
+        type: str
+        required: true
+      access:
+        description: What its credentials may do.
+        type: str
+        choices: [readwrite, readonly]
+        default: readwrite
+      owner:
+        description: PostgreSQL role that owns the database and all that is created in it. Required.
+        type: str
+      reader:
+        description: PostgreSQL group role that may read what the owner has. Required with O(roles[].access=readonly).
+        type: str
+      default_ttl:
+        description: How long a credential lives unless renewed; seconds, or a duration such as V(90s), V(5m), V(1h30m).
+        type: str
+        default: 1h
+      max_ttl:
+        description: How long a credential lives at most.
+        type: str
+        default: 24h
+  verify:
+    description:
+      - When to prove the roles, which V(changed) does if this task changed something.
+      - It needs to log in to PostgreSQL from where the task runs, and a token that may create child tokens.
+    type: str
+    choices: [changed, always, never]
+    default: changed
+  state:
+    description:
+      - With V(absent), all credentials of the roles are revoked, then the roles and the connection are deleted.
+    type: str
+    choices: [present, absent]
+    default: present
+requirements:
+  - psycopg >= 3.2.1
+notes:
+  - The token's policies must allow C(read), C(create), C(update) and C(delete) on C(MOUNT_POINT/config/NAME) and
+    C(MOUNT_POINT/roles/ROLE). To prove roles, also C(read) on C(MOUNT_POINT/creds/ROLE), and C(update) on
+    C(auth/token/create) and C(sys/leases/revoke). For O(state=absent), also C(update) and C(sudo) on
+    C(sys/leases/revoke-prefix/MOUNT_POINT/creds/ROLE).
+  - PostgreSQL 14 or newer is needed.
+seealso:
+  - module: pnow.infra.xrd_claim
+  - module: community.hashi_vault.vault_read
+"""
+
+EXAMPLES = r"""
+- name: Credentials for the database of dev can be read from Vault
+  pnow.infra.vault_db_register:
+    name: postgres-dev
+    database: dev-db
+    connection_secret:
+      namespace: crossplane-system
+      name: postgresql-dev-vault
+    roles:
+      - name: dev-readwrite
+        owner: dev-user
+      - name: dev-readonly
+        access: readonly
+        owner: dev-user
+        reader: dev-reader
+        max_ttl: 12h
+
+- name: Without Kubernetes, and proved even if nothing changed
+  pnow.infra.vault_db_register:
+    name: postgres-dev
+    host: postgres.example.org
+    database: dev-db
+    username: dev-vault
+    password: "{{ dev_vault_password }}"
+    roles:
+      - name: dev-readwrite
+        owner: dev-user
+    verify: always
+
+- name: No credentials for the database of dev
+  pnow.infra.vault_db_register:
+    name: postgres-dev
+    roles:
+      - name: dev-readwrite
+      - name: dev-readonly
+    state: absent
+"""
+
+RETURN = r"""
+connection:
+  description: The connection; empty with O(state=absent).
+  returned: success
+  type: dict
+  sample:
+    mount_point: database
+    name: postgres-dev
+    host: postgres.example.org
+    port: 5432
+    database: dev-db
+    sslmode: verify-full
+    username: dev-vault
+roles:
+  description: Names of the roles that credentials can be read from.
+  returned: success
+  type: list
+  elements: str
+  sample: [dev-readwrite, dev-readonly]
+verified:
+  description: What was proved of each role; empty when nothing was.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    role: {description: Name of the role., type: str}
+    access: {description: What its credentials may do., type: str}
+    proved: {description: What a fresh credential has done or undergone., type: list, elements: str}
+  sample:
+    - role: dev-readwrite
+      access: readwrite
+      proved:
+        - logged in
+        - created and filled a table
+        - made it for dev-user
+        - dropped the table
+        - been revoked
+        - lost its open session
+        - lost the right to log in
+"""
+
+from functools import partial
+
+from ansible_collections.pnow.infra.plugins.module_utils._clients import kubernetes, vault
+from ansible_collections.pnow.infra.plugins.module_utils._clients.clock import SystemClock
+from ansible_collections.pnow.infra.plugins.module_utils._clients.postgres import PostgreSQLServers
+from ansible_collections.pnow.infra.plugins.module_utils._runtime.arguments import KUBERNETES, STATE, VAULT
+from ansible_collections.pnow.infra.plugins.module_utils._runtime.task import Outcome, Request, Task, run_module
+from ansible_collections.pnow.infra.plugins.module_utils._runtime.vault_database import reconcile_registration
+
+SECRET = {"namespace": {"type": "str", "required": True}, "name": {"type": "str", "required": True}}
+
+ROLE = {
+    "name": {"type": "str", "required": True},
+    "access": {"type": "str", "choices": ["readwrite", "readonly"], "default": "readwrite"},
+    "owner": {"type": "str"},
+    "reader": {"type": "str"},
+    "default_ttl": {"type": "str", "default": "1h"},
+    "max_ttl": {"type": "str", "default": "24h"},
+}
+
+SSLMODES = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
+
+
+def reconcile(request: Request) -> Outcome:
+    clock = SystemClock()
+    cluster = partial(kubernetes.connect, request.options["kubernetes"], clock)
+    with vault.connect(request.options, clock, request.redactor.remember) as api:
+        return reconcile_registration(request, api, cluster, PostgreSQLServers())
+
+
+TASK = Task(
+    arguments={
+        **VAULT,
+        **STATE,
+        "kubernetes": {"type": "dict", "apply_defaults": True, "options": KUBERNETES},
+        "connection_secret": {"type": "dict", "no_log": False, "options": SECRET},
+        "name": {"type": "str", "required": True},
+        "mount_point": {"type": "str", "default": "database"},
+        "host": {"type": "str"},
+        "port": {"type": "int"},
+        "database": {"type": "str"},
+        "sslmode": {"type": "str", "choices": SSLMODES},
+        "tls_ca": {"type": "str"},
+        "username": {"type": "str"},
+        "password": {"type": "str", "no_log": True},
+        "roles": {"type": "list", "elements": "dict", "default": [], "options": ROLE},
+        "verify": {"type": "str", "choices": ["changed", "always", "never"], "default": "changed"},
+    },
+    reconcile=reconcile,
+)
+
+
+def main() -> None:
+    run_module(TASK)
+
+
+if __name__ == "__main__":
+    main()

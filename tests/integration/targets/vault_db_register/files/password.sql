@@ -1,0 +1,1 @@
+ALTER ROLE "it-vault" PASSWORD :'password';

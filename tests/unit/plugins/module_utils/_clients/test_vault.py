@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Vault client against a scripted server on loopback: tokens, retries, bounds, and what refusals mean."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.pnow.infra.plugins.module_utils._clients import vault
+from ansible_collections.pnow.infra.plugins.module_utils._domain.errors import (
+    Failed,
+    Forbidden,
+    InvalidOption,
+    Rejected,
+    Unauthorized,
+    Unreachable,
+)
+from ansible_collections.pnow.infra.plugins.module_utils._domain.vault_ports import Credential, Engine
+from tests.unit.plugins.scripted import ScriptedClock
+
+Answer = tuple[int, dict[str, Any] | str]
+
+
+class QuietServer(ThreadingHTTPServer):
+    """Says nothing of a client that hung up, and ends at once."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def handle_error(self, *_: object) -> None: ...
+
+
+class Server:
+    """Answers each request with the next of its answers for that path, the last one for ever."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, list[Answer]] = {}
+        self.seen: list[tuple[str, str, dict[str, Any]]] = []
+        self.headers: list[dict[str, str]] = []
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def answer(self) -> None:
+                length = int(self.headers.get("Content-Length") or 0)
+                sent = json.loads(self.rfile.read(length) or b"null") or {}
+                path = self.path.removeprefix("/v1/")
+                server.seen.append((self.command, path, sent))
+                server.headers.append(dict(self.headers))
+                answers = server.answers.get(path, [(204, "")])
+                status, body = answers.pop(0) if len(answers) > 1 else answers[0]
+                content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            do_GET = do_POST = do_DELETE = answer  # noqa: N815 - names of http.server
+
+            def log_message(self, *_: object) -> None: ...
+
+        self._http = QuietServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._http.server_port}"
+        threading.Thread(target=self._http.serve_forever, args=[0.01], daemon=True).start()
+
+    def close(self) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    server = Server()
+    yield server
+    server.close()
+
+
+def options(server: Server, **changed: Any) -> dict[str, Any]:
+    return {
+        "url": server.url,
+        "namespace": None,
+        "ca_cert": None,
+        "validate_certs": None,
+        "timeout": 5,
+        "retries": 2,
+        "auth_method": "token",
+        "auth_mount_point": None,
+        "token": "caller-token",
+        "token_path": None,
+        "token_file": ".vault-token",
+        "role_id": None,
+        "secret_id": None,
+        **changed,
+    }
+
+
+def read(server: Server, path: str = "database/roles/dev", **changed: Any) -> dict[str, Any] | None:
+    with vault.connect(options(server, **changed), ScriptedClock(), lambda _: None) as api:
+        return api.read(path)
+
+
+def test_data_at_a_path(server: Server) -> None:
+    server.answers["database/roles/dev"] = [(200, {"data": {"max_ttl": 3600}})]
+    assert read(server, namespace="team") == {"max_ttl": 3600}
+    assert server.headers[0]["X-Vault-Token"] == "caller-token"
+    assert server.headers[0]["X-Vault-Namespace"] == "team"
+    assert server.headers[0]["User-Agent"].startswith("pnow.infra/")
+
+
+@pytest.mark.parametrize("messages", [[], ["no handler for route"]])
+def test_nothing_at_a_path(server: Server, messages: list[str]) -> None:
+    server.answers["database/roles/dev"] = [(404, {"errors": messages})]
+    assert read(server) is None
+
+
+@pytest.mark.parametrize("status", [412, 429, 502, 503, 504])
+def test_what_may_pass_is_tried_again(server: Server, status: int) -> None:
+    server.answers["database/roles/dev"] = [(status, ""), (status, ""), (200, {"data": {}})]
+    assert read(server) == {}
+    assert len(server.seen) == 3
+
+
+@pytest.mark.parametrize("status", [400, 403, 500])
+def test_what_will_not_pass_is_tried_once(server: Server, status: int) -> None:
+    server.answers["database/roles/dev"] = [(status, {"errors": ["no"]})]
+    with pytest.raises((Rejected, Forbidden, Failed)):
+        read(server)
+    assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "messages", "error", "text"),
+    [
+        (
+            403,
+            ["permission denied"],
+            Forbidden,
+            "not allow to read database/roles/dev; grant read on ",
+        ),
+        (
+            403,
+            ["permission denied", "invalid token"],
+            Unauthorized,
+            "does not accept the token; it is wrong or has",
+        ),
+        (403, ["missing client token"], Unauthorized, "does not accept the token"),
+        (503, ["Vault is sealed"], Unreachable, "is sealed; unseal it and run again"),
+        (503, ["Vault is not initialized"], Unreachable, "is not initialized; initialize it and run again"),
+        (503, ["maintenance"], Unreachable, "is not serving: maintenance; look"),
+        (500, ["database is down"], Failed, "failed to read database/roles/dev: database is down; mend"),
+        (400, ["bad\x1b[31m field\n"], Rejected, "rejects to read database/roles/dev: bad field; see"),
+        (429, ["quota exceeded"], Unreachable, "answered 429 to read database/roles/dev: quota exceeded; look"),
+    ],
+)
+def test_a_refusal_is_one_sentence(
+    server: Server, status: int, messages: list[str], error: type[Exception], text: str
+) -> None:
+    server.answers["database/roles/dev"] = [(status, {"errors": messages})]
+    with pytest.raises(error, match=text):
+        read(server)
+
+
+def test_an_answer_that_is_not_vaults(server: Server) -> None:
+    server.answers["database/roles/dev"] = [(502, "<html>Bad Gateway</html>")]
+    with pytest.raises(Unreachable, match="answered 502 to read database/roles/dev: <html>Bad Gateway"):
+        read(server)
+
+
+def test_a_server_that_is_not_there(server: Server) -> None:
+    server.close()
+    with pytest.raises(Unreachable, match=r"did not answer in 3 attempts: .*refused; check that it runs and that url"):
+        read(server)
+
+
+def test_a_silent_server_is_not_waited_for_twice(server: Server) -> None:
+    asked = threading.Event()
+    server.answers = {}
+
+    class Silent(dict[str, list[Answer]]):
+        def get(self, *_: object) -> Any:
+            asked.wait(5)
+            return [(204, "")]
+
+    server.answers = Silent()
+    with pytest.raises(Unreachable, match=r"did not answer: .*timed out"):
+        read(server, timeout=1)
+    asked.set()
+    assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize("changed", [{"timeout": 0}, {"retries": -1}])
+def test_impossible_bounds_are_refused(server: Server, changed: dict[str, int]) -> None:
+    with pytest.raises(InvalidOption, match="timeout or retries is too small"):
+        read(server, **changed)
+
+
+def test_the_token_file_of_a_login(server: Server, tmp_path: Path) -> None:
+    (tmp_path / ".vault-token").write_text("file-token\n", encoding="utf-8")
+    learned: list[str] = []
+    given = options(server, token=None, token_path=str(tmp_path))
+    with vault.connect(given, ScriptedClock(), learned.append) as api:
+        api.delete("x")
+    assert server.headers[0]["X-Vault-Token"] == "file-token"
+    assert learned == ["file-token"]
+
+
+def test_no_token_anywhere(server: Server, tmp_path: Path) -> None:
+    with pytest.raises(Unauthorized, match=r"there is no token for Vault .* set token \(VAULT_TOKEN\)"):
+        read(server, token=None, token_path=str(tmp_path))
+
+
+def test_an_approle_login_ends_with_the_context(server: Server) -> None:
+    server.answers["auth/team/login"] = [(200, {"auth": {"client_token": "login-token"}})]
+    learned: list[str] = []
+    given = options(server, auth_method="approle", auth_mount_point="team", role_id="role", secret_id="secret")
+    with vault.connect(given, ScriptedClock(), learned.append) as api:
+        api.write("database/roles/dev", {"max_ttl": 60})
+    assert [(verb, path) for verb, path, _ in server.seen] == [
+        ("POST", "auth/team/login"),
+        ("POST", "database/roles/dev"),
+        ("POST", "auth/token/revoke-self"),
+    ]
+    assert server.seen[0][2] == {"role_id": "role", "secret_id": "secret"}
+    assert server.headers[2]["X-Vault-Token"] == "login-token"
+    assert learned == ["login-token"]
+
+
+def test_a_refused_login_says_what_to_check(server: Server) -> None:
+    server.answers["auth/approle/login"] = [(400, {"errors": ["invalid role or secret ID"]})]
+    with pytest.raises(Unauthorized, match="invalid role or secret ID; check auth_mount_point, role_id and secret_id"):
+        read(server, auth_method="approle", role_id="role")
+    with pytest.raises(InvalidOption, match="role_id is missing"):
+        read(server, auth_method="approle")
+
+
+def test_the_engine_at_a_mount_point(server: Server) -> None:
+    path = "sys/internal/ui/mounts/database"
+    server.answers[path] = [
+        (200, {"data": {"type": "database", "config": {"max_lease_ttl": 60}}}),
+        (403, {"errors": ["preflight capability check returned 403"]}),
+        (403, {"errors": ["permission denied", "invalid token"]}),
+    ]
+    with vault.connect(options(server), ScriptedClock(), lambda _: None) as api:
+        assert api.engine("database") == Engine("database", 60)
+        with pytest.raises(InvalidOption, match="has no secrets engine at database/ that the token may see"):
+            api.engine("database")
+        with pytest.raises(Unauthorized):
+            api.engine("database")
+
+
+def test_credentials_are_issued_and_revoked_under_a_child_token(server: Server) -> None:
+    server.answers["auth/token/create"] = [(200, {"auth": {"client_token": "child-token"}})]
+    issued = {"lease_id": "lease", "data": {"username": "v-dev", "password": "issued-password"}}
+    server.answers["database/creds/dev"] = [(200, issued)]
+    learned: list[str] = []
+    with vault.connect(options(server), ScriptedClock(), learned.append) as api:
+        with api.issuer(300) as issuer:
+            assert issuer.issue("database/creds/dev") == Credential("lease", "v-dev", "issued-password")
+            issuer.revoke("lease")
+        api.revoke_leases("database/creds/dev")
+    tokens = [headers["X-Vault-Token"] for headers in server.headers]
+    assert tokens == ["caller-token", "child-token", "child-token", "child-token", "caller-token"]
+    assert server.seen[0][2]["explicit_max_ttl"] == "300s"
+    assert server.seen[2] == ("POST", "sys/leases/revoke", {"lease_id": "lease", "sync": True})
+    assert server.seen[3][1] == "auth/token/revoke-self"
+    assert server.seen[4] == ("POST", "sys/leases/revoke-prefix/database/creds/dev", {"sync": True})
+    assert learned == ["caller-token", "child-token", "issued-password"]
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "error", "text"),
+    [
+        (403, "permission denied", Forbidden, "allow to get a token at auth/token/create; grant update on auth/"),
+        (400, "batch tokens cannot create more tokens", Unauthorized, "use a service token, or set verify to never"),
+    ],
+)
+def test_no_child_token(server: Server, status: int, message: str, error: type[Exception], text: str) -> None:
+    server.answers["auth/token/create"] = [(status, {"errors": [message]})]
+    with (
+        vault.connect(options(server), ScriptedClock(), lambda _: None) as api,
+        pytest.raises(error, match=text),
+        api.issuer(300),
+    ):
+        pass
+
+
+def test_a_prefix_is_guarded_twice(server: Server) -> None:
+    server.answers["sys/leases/revoke-prefix/database/creds/dev"] = [(403, {"errors": ["permission denied"]})]
+    with (
+        vault.connect(options(server), ScriptedClock(), lambda _: None) as api,
+        pytest.raises(Forbidden, match="grant update and sudo on sys/leases/revoke-prefix/database/creds/dev"),
+    ):
+        api.revoke_leases("database/creds/dev")

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A registration from options and a Secret, its fields as Vault takes them, and Vault's answers in the same form."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.pnow.infra.plugins.module_utils._domain.database import (
+    Endpoint,
+    Place,
+    allowed_roles,
+    observed_connection,
+    observed_role,
+    place_from,
+    registration_from,
+    role_names,
+)
+from ansible_collections.pnow.infra.plugins.module_utils._domain.errors import InvalidOption
+
+READWRITE = {
+    "name": "dev-readwrite",
+    "access": "readwrite",
+    "owner": "dev-user",
+    "reader": None,
+    "default_ttl": "1h",
+    "max_ttl": "24h",
+}
+READONLY = {**READWRITE, "name": "dev-readonly", "access": "readonly", "reader": "dev-reader"}
+OPTIONS: dict[str, Any] = {
+    "name": "postgres-dev",
+    "mount_point": "database",
+    "host": "db.example.org",
+    "port": None,
+    "database": "dev-db",
+    "sslmode": None,
+    "tls_ca": None,
+    "username": "dev-vault",
+    "password": "first-password",
+    "roles": [READWRITE, READONLY],
+}
+SECRET = {
+    "endpoint": "10.0.0.7",
+    "port": "6432",
+    "database": "other-db",
+    "sslmode": "require",
+    "username": "other",
+    "password": "other-password",
+}
+
+
+def test_safe_defaults() -> None:
+    endpoint = registration_from(OPTIONS, {}).endpoint
+    assert (endpoint.port, endpoint.sslmode) == (5432, "verify-full")
+
+
+def test_options_come_before_the_secret_and_the_secret_before_defaults() -> None:
+    nothing = dict.fromkeys(("host", "database", "username", "password"))
+    from_secret = registration_from({**OPTIONS, **nothing}, SECRET)
+    assert from_secret.endpoint == Endpoint("10.0.0.7", 6432, "other-db", "require")
+    assert (from_secret.username, from_secret.password) == ("other", "other-password")
+    mixed = registration_from(OPTIONS, SECRET)
+    assert mixed.endpoint == Endpoint("db.example.org", 6432, "dev-db", "require")
+    assert mixed.username == "dev-vault"
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"host": None}, "host is missing; give it, or a connection_secret with key endpoint"),
+        ({"password": ""}, "password is missing"),
+        ({"host": "a@b"}, "host is 'a@b', which names no host"),
+        ({"host": "db/x"}, "which names no host"),
+        ({"port": 0}, None),
+        ({"port": 65536}, "port is '65536', which is no TCP port"),
+        ({"username": "a:b"}, "username has a ':'"),
+        ({"name": "../x"}, "name is '../x', which can not be a name in Vault"),
+        ({"mount_point": "a/../b"}, "mount_point is 'a/../b', which is no path"),
+        ({"mount_point": "/"}, "which is no path"),
+        ({"roles": [READWRITE, READWRITE]}, r"roles\[1\].name is 'dev-readwrite' again"),
+        ({"roles": [{**READWRITE, "name": "a b"}]}, r"roles\[0\].name is 'a b'"),
+        ({"roles": [{**READWRITE, "owner": None}]}, r"roles\[0\].owner is missing"),
+        ({"roles": [READWRITE, {**READONLY, "reader": None}]}, r"roles\[1\].reader is missing"),
+        ({"roles": [{**READWRITE, "default_ttl": "2h", "max_ttl": "1h"}]}, r"roles\[0\].default_ttl is longer"),
+        ({"roles": [{**READWRITE, "max_ttl": "soon"}]}, r"roles\[0\].max_ttl is 'soon', which is not a duration"),
+    ],
+)
+def test_an_impossible_option_is_named(change: dict[str, Any], why: str | None) -> None:
+    if why is None:
+        assert registration_from({**OPTIONS, **change}, {}).endpoint.port == 5432
+        return
+    with pytest.raises(InvalidOption, match=why):
+        registration_from({**OPTIONS, **change}, {})
+
+
+@given(st.text(min_size=1, max_size=63))
+def test_any_database_has_a_url_that_vault_can_fill_in(database: str) -> None:
+    url = Endpoint("db.example.org", 5432, database, "require").url
+    assert url.count("{{") == 2
+    parts = urlsplit(url.replace("{{username}}:{{password}}", "u:p"))
+    assert unquote(parts.path[1:]) == database
+    assert (parts.hostname, parts.port, parts.query) == ("db.example.org", 5432, "sslmode=require&connect_timeout=10")
+
+
+def test_an_ipv6_address_is_bracketed() -> None:
+    assert "@[2001:db8::1]:5432/" in Endpoint("2001:db8::1", 5432, "d").url
+
+
+def test_a_place_has_no_stray_slashes() -> None:
+    place = place_from({**OPTIONS, "mount_point": "/team/database/"})
+    assert place == Place("team/database", "postgres-dev")
+    assert place.credentials_path("dev-readonly") == "team/database/creds/dev-readonly"
+
+
+def test_only_names_count_for_role_names() -> None:
+    assert role_names([{"name": "dev-readwrite"}, {"name": "other"}]) == ["dev-readwrite", "other"]
+
+
+def test_the_password_is_no_field_and_is_not_shown() -> None:
+    registration = registration_from(OPTIONS, {})
+    assert "first-password" not in repr(registration)
+    assert "first-password" not in str(registration.connection_fields())
+
+
+def test_what_vault_answers_equals_what_it_was_told() -> None:
+    registration = registration_from({**OPTIONS, "tls_ca": "PEM"}, {})
+    desired = registration.connection_fields()
+    answer = {
+        **{key: desired[key] for key in ("plugin_name", "verify_connection")},
+        "allowed_roles": ["dev-readwrite", "dev-readonly"],
+        "connection_details": {key: desired[key] for key in ("connection_url", "username", "tls_ca")},
+        "rotation_window": 0,
+    }
+    assert observed_connection(answer, desired) == desired
+    role = registration.roles[0].fields("postgres-dev")
+    assert observed_role({**role, "default_ttl": 3600.0, "max_ttl": "24h", "credential_config": {}}, role) == role
+
+
+def test_a_field_that_vault_lost_differs() -> None:
+    role = registration_from(OPTIONS, {}).roles[0].fields("postgres-dev")
+    for name in role:
+        lacking = {key: value for key, value in role.items() if key != name}
+        assert (observed_role(lacking, role) == role) is (role[name] == [])
+
+
+def test_one_statement_may_come_as_a_text() -> None:
+    role = registration_from(OPTIONS, {}).roles[0].fields("postgres-dev")
+    answer = {**role, "revocation_statements": "DROP ROLE x", "renew_statements": ""}
+    assert observed_role(answer, role)["revocation_statements"] == ["DROP ROLE x"]
+    assert observed_role(answer, role)["renew_statements"] == []
+
+
+def test_patterns_among_allowed_roles_name_none() -> None:
+    assert allowed_roles({"allowed_roles": ["dev-readwrite", "dev-*", "*"]}) == ["dev-readwrite"]
+    assert allowed_roles({}) == []
