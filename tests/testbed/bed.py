@@ -75,8 +75,9 @@ def state_folder(name: str) -> Path:
     return CHECKOUT / ".testbed" / name
 
 
-def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
+def cache_folder(environment: Mapping[str, str] | None = None) -> Path:
     """Where built programs are kept, shared by all beds of this user."""
+    environment = os.environ if environment is None else environment
     if override := environment.get("PNOW_CACHE"):
         return Path(override).absolute()
     base = environment.get("XDG_CACHE_HOME") or Path(environment.get("HOME") or Path.home()) / ".cache"

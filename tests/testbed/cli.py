@@ -48,7 +48,7 @@ def down(options: argparse.Namespace) -> int:
     return 0
 
 
-def build(_: argparse.Namespace) -> int:
+def build(_options: argparse.Namespace) -> int:
     build_missing(BUILDS, beds.cache_folder())
     return 0
 

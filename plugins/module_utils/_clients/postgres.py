@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
@@ -61,12 +62,14 @@ class PostgreSQLSession:
         self._endpoint = endpoint
 
     def query(self, statement: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        """The rows of a statement. Raises Forbidden, Unreachable when the session has ended, else Rejected."""
+        """The rows of a statement. Raises Forbidden, TimedOut, Unreachable when it has ended, else Rejected."""
         try:
             cursor = self._connection.execute(statement.encode(), parameters or None)
             return cursor.fetchall() if cursor.description else []
         except psycopg.errors.InsufficientPrivilege as error:
             raise errors.Forbidden(f"PostgreSQL refuses it in {self._endpoint}: {_said(error)}") from error
+        except psycopg.errors.QueryCanceled as error:
+            raise errors.TimedOut(f"{self._endpoint} gave up: {_said(error)}") from error
         except psycopg.OperationalError as error:
             raise errors.Unreachable(f"the session with {self._endpoint} ended: {_said(error)}") from error
         except psycopg.Error as error:
@@ -103,8 +106,9 @@ def _root_certificate(endpoint: Endpoint) -> Iterator[str | None]:
             file.flush()
             yield file.name
     elif endpoint.sslmode in CHECKED_SSLMODES and "PGSSLROOTCERT" not in os.environ:
-        # libpq would look in the home of the user only.
-        yield "system" if endpoint.sslmode == "verify-full" else None
+        # libpq would look in the home of the user only; and the library that psycopg brings along does not know where
+        # this host keeps the certificates that it trusts, as Python does.
+        yield ssl.get_default_verify_paths().cafile or "system"
     else:
         yield None
 

@@ -18,7 +18,6 @@ class Clock(Protocol):
 
     def monotonic(self) -> float:
         """Seconds that only ever increase."""
-        ...
 
     def sleep(self, seconds: float) -> None: ...
 
@@ -53,18 +52,14 @@ class Kubernetes(Protocol):
 
     def list_objects(self, api_version: str, kind: str, namespace: str = "", labels: str = "") -> list[Manifest]:
         """All objects of a kind, of one namespace or of all; page by page."""
-        ...
 
     def apply(self, manifest: Manifest, *, force: bool = False) -> Manifest:
         """Server-side apply with strict field validation. Raises FieldConflict unless ``force``."""
-        ...
 
     def delete(self, ref: ObjectRef, *, uid: str) -> None:
         """Deletes that very object, foreground. One that is gone, or has another uid by now, is not an error."""
-        ...
 
     def events(self, ref: ObjectRef, uid: str) -> list[Manifest]: ...
 
     def watch(self, refs: Sequence[ObjectRef]) -> AbstractContextManager[Iterator[Seen | Silence]]:
         """First the present state of every ref, then every change; a Silence whenever a second passes without one."""
-        ...

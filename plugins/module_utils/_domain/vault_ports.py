@@ -39,7 +39,6 @@ class Issuer(Protocol):
 
     def revoke(self, lease_id: str) -> None:
         """Revokes and waits until that has been done."""
-        ...
 
 
 class Vault(Protocol):
@@ -47,7 +46,6 @@ class Vault(Protocol):
 
     def read(self, path: str) -> Data | None:
         """The data at a path; None when there is nothing."""
-        ...
 
     def write(self, path: str, data: Mapping[str, Any]) -> None: ...
 
@@ -55,15 +53,12 @@ class Vault(Protocol):
 
     def engine(self, mount_point: str) -> Engine:
         """The secrets engine at a mount point. Raises InvalidOption when there is none that the token may see."""
-        ...
 
     def revoke_leases(self, prefix: str) -> None:
         """Revokes all leases under a prefix and waits until that has been done."""
-        ...
 
     def issuer(self, ttl: int) -> AbstractContextManager[Issuer]:
         """A child token of this one that lives ``ttl`` seconds at most, and no longer than the context."""
-        ...
 
 
 class Session(Protocol):
@@ -74,7 +69,6 @@ class Session(Protocol):
 
         Raises Forbidden when the role lacks a privilege, Unreachable when the session has ended, else Rejected.
         """
-        ...
 
 
 class PostgreSQL(Protocol):
@@ -82,4 +76,3 @@ class PostgreSQL(Protocol):
 
     def login(self, endpoint: Endpoint, username: str, password: str) -> AbstractContextManager[Session]:
         """Raises Unauthorized when the server refuses the login, Unreachable when it can not be reached."""
-        ...

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from .._domain.errors import InfraError, NotServed
 from .._domain.manifest import Manifest, ObjectRef, being_deleted, ref_of, uid
@@ -17,7 +17,7 @@ from .._domain.plan import Action
 from .._domain.ports import Kubernetes, Reporter
 from .._domain.redact import HIDDEN
 
-Observed = Mapping[ObjectRef, Manifest | None]
+Observed: TypeAlias = "Mapping[ObjectRef, Manifest | None]"
 
 # From this many objects of one kind and namespace on, one LIST is cheaper than a GET each.
 LIST_FROM = 3

@@ -94,7 +94,7 @@ CLAIM: ArgumentSpec = {
     **CLAIM_NAME,
     "parameters": {"type": "dict", "default": {}},
     "composition_selector": {"type": "dict", "default": {}},
-    "connection_secret": {"type": "str"},
+    "connection_secret": {"type": "str", "no_log": False},
 }
 
 

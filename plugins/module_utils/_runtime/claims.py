@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from .._domain.blockers import Blocker, deepest_first, summary
 from .._domain.claim import Claim, claim_from, composite_ref, connection_secret_name
@@ -23,7 +23,7 @@ from .removing import await_gone, delete_all
 from .task import Outcome, Request
 from .waiting import Deadline, Waited, await_all
 
-Live = Mapping[ObjectRef, Manifest | None]
+Live: TypeAlias = "Mapping[ObjectRef, Manifest | None]"
 
 
 def reconcile_claims(request: Request, api: Kubernetes, clock: Clock) -> Outcome:

@@ -141,7 +141,7 @@ def _prove_revocation(
         _expect_end(login.session)
     for witness in others[:1]:
         with login.proving("taken its role along"):
-            if witness.session.query("SELECT FROM pg_roles WHERE rolname = %s", [login.credential.username]):
+            if witness.session.query("SELECT rolname FROM pg_roles WHERE rolname = %s", [login.credential.username]):
                 raise Failed(f"role {login.credential.username} is still there")
     with login.proving("lost the right to log in"):
         _expect_no_login(wanted, login.credential, postgresql)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from .._domain.errors import Unreachable
 from .._domain.manifest import Manifest, ObjectRef
@@ -15,7 +16,7 @@ from .._domain.readiness import Phase, Readiness
 from .._domain.text import inert
 from .._domain.units import spoken
 
-Judge = Callable[[Manifest | None], Readiness]
+Judge: TypeAlias = "Callable[[Manifest | None], Readiness]"
 
 # A server that can not be heard is worth a line only when it lasts, and then from time to time.
 TROUBLE_INTERVAL = 10.0

@@ -119,7 +119,7 @@ def conditions(generation: int = 1, **statuses: str) -> list[dict[str, Any]]:
     """``conditions(Ready="False: why")`` as the API server sends it."""
     found = []
     for name, text in statuses.items():
-        status, _, message = text.partition(": ")
-        entry = {"type": name, "status": status, "reason": "Scripted", "message": message}
+        status, *message = text.split(": ", 1)
+        entry = {"type": name, "status": status, "reason": "Scripted", "message": "".join(message)}
         found.append({**entry, "observedGeneration": generation})
     return found

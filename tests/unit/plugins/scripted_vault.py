@@ -94,11 +94,15 @@ class ScriptedIssuer:
 
 
 class ScriptedPostgreSQL:
-    """Knows the statements of the proof, and no other. ``mortal`` are the logins that a revocation really ends."""
+    """Knows the statements of the proof, and no other.
+
+    ``mortal`` are the logins that a revocation really ends, ``undropped`` those whose role it leaves behind.
+    """
 
     def __init__(self) -> None:
         self.logins: set[str] = set()
         self.mortal = {"v-dev-readwrite", "v-dev-readonly"}
+        self.undropped: set[str] = set()
         self.tables: dict[str, list[str]] = {}
         self.statements: list[str] = []
         self.answers: dict[str, list[tuple[Any, ...]] | InfraError] = {}
@@ -145,6 +149,6 @@ class ScriptedSession:
                 return [(value,) for value in tables[words[3]]]
             case ["SELECT", "format('%I.%I',"]:
                 return [("public.pnow_infra_proof", "dev-user")]
-            case ["SELECT", "FROM"]:
-                return [()] if parameters[0] in self._server.logins else []
+            case ["SELECT", "rolname"]:
+                return [(parameters[0],)] if parameters[0] in self._server.undropped else []
         return []

@@ -45,7 +45,7 @@ def claim(*conditions: tuple[str, str, int], generation: int = 2, **metadata: An
             "on its way out",
             claim(("Synced", "True", 2), ("Ready", "True", 2), deletionTimestamp="2026-01-01T00:00:00Z"),
             "progressing",
-            "Deleting=True",
+            "being deleted",
         ),
         (
             "paused",

@@ -279,6 +279,12 @@ def test_a_credential_that_outlives_its_lease_is_named(run: Run) -> None:
         run(verify="always")
 
 
+def test_a_role_that_outlives_its_lease_is_named(run: Run) -> None:
+    run.vault.server.undropped = {"v-dev-readwrite"}
+    with pytest.raises(Failed, match="has not taken its role along: role v-dev-readwrite is still there"):
+        run(verify="always")
+
+
 def test_a_server_out_of_reach_is_named_with_the_step(run: Run) -> None:
     run.vault.server.refuses = Unreachable("no route to host")
     with pytest.raises(Failed, match=r"dev-readwrite is registered, but .* not logged in: no route to host; mend"):
