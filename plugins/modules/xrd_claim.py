@@ -13,6 +13,8 @@ description:
   - Brings a list of Crossplane claims to the wanted state, all of them at once, within one deadline.
   - A claim whose owned fields are as wanted is not written to. Otherwise it is applied on the server side with strict
     field validation; a field that is no longer wanted is removed. A claim is never replaced.
+  - Before the first write the claims are checked against their definitions, an unknown or impossible parameter is an
+    error that names what is known or allowed.
   - A claim counts as ready when it, its composite and every managed resource behind it are ready for what they
     presently specify.
   - When that fails, the result's RV(ignore:blockers) name the objects that are to blame, causes first.
@@ -54,9 +56,24 @@ options:
         description: Labels of the composition to use.
         type: dict
         default: {}
+      composition_ref:
+        description: Name of the composition to use.
+        type: str
+      composition_update_policy:
+        description: Whether the composite follows new revisions of its composition by itself.
+        type: str
+        choices: [Automatic, Manual]
       connection_secret:
         description: Name of the Secret in the claim's namespace that receives the connection details.
         type: str
+      labels:
+        description: Labels of the claim, in addition to the one that marks it as managed by this collection.
+        type: dict
+        default: {}
+      annotations:
+        description: Annotations of the claim.
+        type: dict
+        default: {}
   state:
     description: Whether the claims shall exist or not.
     type: str
@@ -66,6 +83,13 @@ options:
     description: Whether to take over fields that another manager owns with another value, instead of failing.
     type: bool
     default: false
+  gitops_owned:
+    description:
+      - What to do when a claim that would be changed or deleted carries the marks of Argo CD or Flux.
+      - With V(refuse) the task fails and says who keeps the claim. With V(apply) it is changed all the same.
+    type: str
+    choices: [refuse, apply]
+    default: refuse
 seealso:
   - module: pnow.infra.xrd_claim_info
   - module: pnow.infra.manifests
@@ -159,6 +183,7 @@ from ansible_collections.pnow.infra.plugins.module_utils._clients.kubernetes imp
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.arguments import (
     CLAIM,
     FORCE,
+    GITOPS,
     KUBERNETES,
     STATE,
     WAIT,
@@ -179,6 +204,7 @@ TASK = Task(
         **WAIT,
         **STATE,
         **FORCE,
+        **GITOPS,
         "claims": {"type": "list", "elements": "dict", "required": True, "options": CLAIM},
     },
     reconcile=reconcile,

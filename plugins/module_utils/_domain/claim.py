@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import InvalidOption
@@ -30,22 +30,36 @@ class Claim:
 
     ref: ObjectRef
     parameters: Mapping[str, Any]
-    composition_selector: Mapping[str, str]
+    composition_selector: Mapping[str, str] = field(default_factory=dict)
+    composition_ref: str = ""
+    composition_update_policy: str = ""
     connection_secret: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
 
     def manifest(self) -> Manifest:
-        spec: dict[str, Any] = {"compositeDeletePolicy": "Foreground"}
-        if self.parameters:
-            spec["parameters"] = dict(self.parameters)
-        if self.composition_selector:
-            spec["compositionSelector"] = {"matchLabels": dict(self.composition_selector)}
-        if self.connection_secret:
-            spec["writeConnectionSecretToRef"] = {"name": self.connection_secret}
+        """What is applied: only what was asked for, so that leaving an option out removes its field."""
+        spec = {
+            "parameters": dict(self.parameters),
+            "compositionSelector": {"matchLabels": dict(self.composition_selector)}
+            if self.composition_selector
+            else {},
+            "compositionRef": {"name": self.composition_ref} if self.composition_ref else {},
+            "compositionUpdatePolicy": self.composition_update_policy,
+            "compositeDeletePolicy": "Foreground",
+            "writeConnectionSecretToRef": {"name": self.connection_secret} if self.connection_secret else {},
+        }
+        metadata = {
+            "name": self.ref.name,
+            "namespace": self.ref.namespace,
+            "labels": {**self.labels, **MANAGED_BY},
+            "annotations": dict(self.annotations),
+        }
         return {
             "apiVersion": self.ref.api_version,
             "kind": self.ref.kind,
-            "metadata": {"name": self.ref.name, "namespace": self.ref.namespace, "labels": dict(MANAGED_BY)},
-            "spec": spec,
+            "metadata": {key: value for key, value in metadata.items() if value},
+            "spec": {key: value for key, value in spec.items() if value},
         }
 
 
@@ -72,7 +86,11 @@ def claim_from(options: Mapping[str, Any], position: int) -> Claim:
         ref=ObjectRef(api_version, options["kind"], name, namespace),
         parameters=options.get("parameters") or {},
         composition_selector=options.get("composition_selector") or {},
+        composition_ref=options.get("composition_ref") or "",
+        composition_update_policy=options.get("composition_update_policy") or "",
         connection_secret=options.get("connection_secret") or "",
+        labels=options.get("labels") or {},
+        annotations=options.get("annotations") or {},
     )
 
 

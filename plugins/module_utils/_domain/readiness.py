@@ -9,6 +9,7 @@ changed object describes the old one until its controller has seen the change.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -49,11 +50,28 @@ class Readiness:
 
 
 @dataclass(frozen=True)
+class Terminal:
+    """A condition that no amount of waiting turns True: its type, its reason, and what its message contains."""
+
+    type: str
+    reason: str
+    message: str = ""
+
+    def matches(self, condition: Condition) -> bool:
+        return (
+            condition.status == "False"
+            and (condition.type, condition.reason) == (self.type, self.reason)
+            and re.search(self.message, condition.message) is not None
+        )
+
+
+@dataclass(frozen=True)
 class Rule:
-    """The conditions that must be True, and the (type, reason) pairs that no amount of waiting turns True."""
+    """The conditions that must be True, those that are in the way when False, and those that waiting can not mend."""
 
     wanted: tuple[str, ...]
-    terminal: frozenset[tuple[str, str]] = frozenset()
+    hindering: tuple[str, ...] = ()
+    terminal: tuple[Terminal, ...] = ()
 
 
 _STILL_THERE = {("Deleting", "True"): "being deleted", ("Deleting", "False"): "not being deleted yet"}
@@ -65,14 +83,27 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("CompositeResourceDefinition", "apiextensions.crossplane.io"): Rule(wanted=("Established",)),
     ("Provider", "pkg.crossplane.io"): Rule(wanted=("Installed", "Healthy")),
     ("Function", "pkg.crossplane.io"): Rule(wanted=("Installed", "Healthy")),
-    ("CustomResourceDefinition", "apiextensions.k8s.io"): Rule(
-        wanted=("Established",),
-        terminal=frozenset({("NamesAccepted", "MultipleNamesNotAllowed"), ("NonStructuralSchema", "Violations")}),
-    ),
+    ("CustomResourceDefinition", "apiextensions.k8s.io"): Rule(wanted=("Established",)),
 }
 
-# Claims, composites and managed resources share Crossplane's own pair. ReconcilePaused never ends by itself.
-CROSSPLANE_RULE = Rule(wanted=("Synced", "Ready"), terminal=frozenset({("Synced", "ReconcilePaused")}))
+# Claims, composites and managed resources share Crossplane's own pair of conditions. What is terminal is quoted from
+# where it is said. Anything else that Synced=False may mean can pass, as that a server is down.
+CROSSPLANE_RULE = Rule(
+    wanted=("Synced", "Ready"),
+    # The circuit breaker: the composite is not looked at for minutes (crossplane internal/circuit).
+    hindering=("Responsive",),
+    terminal=(
+        # crossplane-runtime apis/common: set while the annotation crossplane.io/paused is.
+        Terminal("Synced", "ReconcilePaused"),
+        # crossplane internal/controller/apiextensions/composite/api.go: the selector or reference meets nothing.
+        Terminal("Synced", "ReconcileError", "no compatible Composition(Revision)?s found"),
+        Terminal("Synced", "ReconcileError", r"cannot get Composition: .* not found"),
+        # Every provider's connect: the managed resource names a ProviderConfig that does not exist.
+        Terminal("Synced", "ReconcileError", r"ProviderConfig.* not found"),
+        # A composition function ended with a fatal result: its code or its input is wrong.
+        Terminal("Synced", "ReconcileError", "pipeline step .* returned a fatal result"),
+    ),
+)
 
 XRD_OFFERED = Rule(wanted=("Established", "Offered"))
 
@@ -96,15 +127,17 @@ def assess(manifest: Manifest | None, rule: Rule | None) -> Readiness:
         return Readiness(Phase.READY)
     current = conditions(manifest)
     for condition in current.values():
-        if condition.status == "False" and (condition.type, condition.reason) in rule.terminal:
+        if any(terminal.matches(condition) for terminal in rule.terminal):
             return Readiness(Phase.FAILED, condition)
     missing = _missing(rule, current) or _outdated(rule, current, manifest)
     return Readiness(Phase.PROGRESSING, missing) if missing else Readiness(Phase.READY)
 
 
 def _missing(rule: Rule, current: Mapping[str, Condition]) -> Condition | None:
-    found = (current.get(wanted, Condition(wanted, "Unknown", "NotReportedYet")) for wanted in rule.wanted)
-    return next((condition for condition in found if condition.status != "True"), None)
+    found = [current.get(wanted, Condition(wanted, "Unknown", "NotReportedYet")) for wanted in rule.wanted]
+    missing = [condition for condition in found if condition.status != "True"]
+    hindrances = [current[name] for name in rule.hindering if name in current and current[name].status == "False"]
+    return next(iter(hindrances + missing), None) if missing else None
 
 
 def _outdated(rule: Rule, current: Mapping[str, Condition], manifest: Manifest) -> Condition | None:

@@ -83,6 +83,8 @@ STATE: ArgumentSpec = {"state": {"type": "str", "choices": ["present", "absent"]
 
 FORCE: ArgumentSpec = {"force_conflicts": {"type": "bool", "default": False}}
 
+GITOPS: ArgumentSpec = {"gitops_owned": {"type": "str", "choices": ["refuse", "apply"], "default": "refuse"}}
+
 CLAIM_NAME: ArgumentSpec = {
     "api_version": {"type": "str", "required": True},
     "kind": {"type": "str", "required": True},
@@ -94,7 +96,11 @@ CLAIM: ArgumentSpec = {
     **CLAIM_NAME,
     "parameters": {"type": "dict", "default": {}},
     "composition_selector": {"type": "dict", "default": {}},
+    "composition_ref": {"type": "str"},
+    "composition_update_policy": {"type": "str", "choices": ["Automatic", "Manual"]},
     "connection_secret": {"type": "str", "no_log": False},
+    "labels": {"type": "dict", "default": {}},
+    "annotations": {"type": "dict", "default": {}},
 }
 
 

@@ -36,27 +36,40 @@ def behind(api: Kubernetes, claim: Manifest) -> Iterator[Node]:
         yield Node(ref, api.get(ref), depth=2)
 
 
-def settled(api: Kubernetes, claim: Manifest | None) -> Readiness:
-    """The readiness of a claim whose spec was just changed.
+def settled(api: Kubernetes, claim: Manifest | None, thorough: bool) -> Readiness:
+    """The readiness of a claim and of everything behind it.
 
     Crossplane reports a changed claim ready as long as its composite was: so the composite must carry the claim's
-    parameters, and it and every managed resource must be ready for their own present generation.
+    parameters, and it and every managed resource must be ready for their own present generation. A claim that is not
+    ready only says that it waits: ``thorough`` asks what for.
     """
     verdict = assess(claim, CROSSPLANE_RULE)
-    if claim is None or not verdict.ready:
+    if claim is None or verdict.phase is Phase.FAILED or not (verdict.ready or thorough):
         return verdict
-    for node in behind(api, claim):
-        below = assess(node.manifest, CROSSPLANE_RULE)
-        if node.depth == 1 and node.manifest is not None and lags_behind(node.manifest, claim):
-            below = Readiness(Phase.PROGRESSING, Condition("Synced", "Unknown", "ClaimNotSynced"))
-        if not below.ready:
-            return Readiness(Phase.PROGRESSING, below.condition, node.ref)
-    return verdict
+    unready = [(node, below) for node in behind(api, claim) if not (below := _standing(node, claim)).ready]
+    if not unready:
+        return verdict
+    # What can not be mended first, then the deepest object, then the one that says something.
+    node, below = min(
+        unready, key=lambda pair: (pair[1].phase is not Phase.FAILED, -pair[0].depth, not _speaks(pair[1]))
+    )
+    return Readiness(below.phase, below.condition, node.ref)
+
+
+def _standing(node: Node, claim: Manifest) -> Readiness:
+    if node.depth == 1 and node.manifest is not None and lags_behind(node.manifest, claim):
+        return Readiness(Phase.PROGRESSING, Condition("Synced", "Unknown", "ClaimNotSynced"))
+    return assess(node.manifest, CROSSPLANE_RULE)
+
+
+def _speaks(readiness: Readiness) -> bool:
+    return bool(readiness.condition and readiness.condition.message)
 
 
 def blockers_of(api: Kubernetes, ref: ObjectRef, claim: Manifest | None, verdict: Readiness) -> list[Blocker]:
     """Why a claim is not ready, causes first, each with its newest events."""
-    found = [blocker(ref, claim, verdict, depth=0)] if verdict.subject is None else []
+    own = assess(claim, CROSSPLANE_RULE) if verdict.subject else verdict
+    found = [blocker(ref, claim, own, depth=0)]
     nodes = {ref: claim}
     if claim is not None:
         for node in behind(api, claim):

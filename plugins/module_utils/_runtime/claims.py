@@ -11,7 +11,9 @@ from typing import Any, TypeAlias
 
 from .._domain.blockers import Blocker, deepest_first, summary
 from .._domain.claim import Claim, claim_from, composite_ref, connection_secret_name
-from .._domain.errors import Failed, InvalidOption, TimedOut
+from .._domain.definition import XRD_API_VERSION, XRD_KIND, definition_of
+from .._domain.errors import Failed, Forbidden, InvalidOption, NotServed, TimedOut
+from .._domain.gitops import require_free
 from .._domain.manifest import Manifest, ObjectRef, being_deleted, conditions, ref_of
 from .._domain.plan import Plan
 from .._domain.ports import Clock, Kubernetes
@@ -71,6 +73,9 @@ def _present(request: Request, api: Kubernetes, claims: Sequence[Claim], deadlin
     observed = observe(api, refs, unserved_is_absent=request.check_mode)
     applies = plan_apply([claim.manifest() for claim in claims], observed)
     plan = Plan(tuple(applies))
+    _check(
+        request, api, [claim for claim in claims if claim.ref in {ref_of(item.manifest) for item in applies}], observed
+    )
     if request.check_mode:
         return Outcome(plan, {"claims": [_fact(ref, observed[ref]) for ref in refs]})
     _await_departures(request, api, observed, deadline)
@@ -80,6 +85,34 @@ def _present(request: Request, api: Kubernetes, claims: Sequence[Claim], deadlin
         unready = [ref for ref in refs if ref in applied or not assess(live[ref], CROSSPLANE_RULE).ready]
         live = {**live, **_await_ready(request, api, unready, deadline, changed=plan.changed)}
     return Outcome(plan, {"claims": [_fact(ref, live[ref]) for ref in refs]})
+
+
+def _check(request: Request, api: Kubernetes, changing: Sequence[Claim], observed: Live) -> None:
+    """Everything that can be known to be wrong before the first write."""
+    if not changing:
+        return
+    definitions = _definitions(request, api)
+    for claim in changing:
+        live = observed[claim.ref]
+        if live is not None and request.options["gitops_owned"] == "refuse":
+            require_free(live)
+        if definitions is not None:
+            definition = definition_of(claim.ref, definitions)
+            definition.require_offered()
+            definition.check(claim)
+
+
+def _definitions(request: Request, api: Kubernetes) -> list[Manifest] | None:
+    """The platform's definitions; None when they can not be read, for then the API server's own checks have to do."""
+    try:
+        return api.list_objects(XRD_API_VERSION, XRD_KIND)
+    except Forbidden as error:
+        request.reporter.warn(f"claims are not checked against their definitions: {error}")
+        return None
+    except NotServed:
+        if request.check_mode:
+            return None  # an earlier task of the play would have installed Crossplane
+        raise
 
 
 def _await_departures(request: Request, api: Kubernetes, observed: Live, deadline: Deadline) -> None:
@@ -101,6 +134,9 @@ def _await_ready(
 def _absent(request: Request, api: Kubernetes, refs: Sequence[ObjectRef], deadline: Deadline) -> Outcome:
     observed = observe(api, refs, unserved_is_absent=True)
     deletions = plan_delete(refs, observed)
+    if request.options["gitops_owned"] == "refuse":
+        for deletion in deletions:
+            require_free(observed[deletion.ref] or {})
     plan = Plan(tuple(deletions))
     facts = {"claims": [_fact(ref, None) for ref in refs]}
     if request.check_mode:

@@ -96,7 +96,7 @@ def _await_ready(
     )
 
 
-def _assess_by_kind(manifest: Manifest | None) -> Readiness:
+def _assess_by_kind(manifest: Manifest | None, _thorough: bool = False) -> Readiness:
     return assess(manifest, rule_for(manifest or {}))
 
 

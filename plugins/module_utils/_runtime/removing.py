@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from .._domain.blockers import Blocker, deepest_first, summary
 from .._domain.errors import TimedOut
@@ -13,7 +13,7 @@ from .._domain.manifest import Condition, Manifest, ObjectRef, being_deleted, co
 from .._domain.ports import Kubernetes, Reporter
 from .._domain.readiness import Phase, Readiness
 from .applying import Delete
-from .waiting import Deadline, Waited, await_all
+from .waiting import Deadline, Judge, Waited, await_all
 
 
 def delete_all(api: Kubernetes, deletions: Sequence[Delete]) -> None:
@@ -38,8 +38,8 @@ def await_gone(
     )
 
 
-def _gone(expected: str) -> Callable[[Manifest | None], Readiness]:
-    def judge(manifest: Manifest | None) -> Readiness:
+def _gone(expected: str) -> Judge:
+    def judge(manifest: Manifest | None, _thorough: bool) -> Readiness:
         if manifest is None or uid(manifest) != expected:
             return Readiness(Phase.GONE)
         return Readiness(Phase.PROGRESSING, _present(manifest))

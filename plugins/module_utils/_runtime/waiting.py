@@ -16,7 +16,14 @@ from .._domain.readiness import Phase, Readiness
 from .._domain.text import inert
 from .._domain.units import spoken
 
-Judge: TypeAlias = "Callable[[Manifest | None], Readiness]"
+# The verdict on an object; the flag asks for a thorough one, for which other objects may be read.
+Judge: TypeAlias = "Callable[[Manifest | None, bool], Readiness]"
+
+# A failure ends the wait once it has lasted this long, in seconds: an object may be looked at in the middle of a change.
+CONFIRMATION = 2.0
+
+# How many objects get a thorough look whenever nothing new is heard, so that a second of silence costs few requests.
+THOROUGH_LOOKS = 3
 
 # A server that can not be heard is worth a line only when it lasts, and then from time to time.
 TROUBLE_INTERVAL = 10.0
@@ -61,8 +68,8 @@ class Waited:
 def await_all(api: Kubernetes, judges: Mapping[ObjectRef, Judge], deadline: Deadline, reporter: Reporter) -> Waited:
     """Watches until every object is ready, one has failed, or the deadline has passed.
 
-    A judge is asked whenever its object changes and, until it is satisfied, whenever there is nothing new: what it
-    looks at beyond the object may have changed.
+    A judge is asked whenever its object changes and, until it is satisfied, thoroughly and in turn with the others
+    while there is nothing new: the reason why an object does not change is to be found behind it.
     """
     wait = _Wait(judges, deadline, reporter)
     if judges:
@@ -84,38 +91,46 @@ class _Wait:
         self._reporter = reporter
         self._trouble_since: float | None = None
         self._trouble_said = 0.0
+        self._turn = 0
+        self._failing_since: dict[ObjectRef, float] = {}
         self.manifests: dict[ObjectRef, Manifest | None] = {}
         self.verdicts: dict[ObjectRef, Readiness] = dict.fromkeys(judges, Readiness(Phase.PROGRESSING))
 
     @property
     def over(self) -> bool:
-        verdicts = self.verdicts.values()
-        return any(verdict.phase is Phase.FAILED for verdict in verdicts) or all(verdict.ready for verdict in verdicts)
+        now = self._deadline.elapsed
+        failed = any(now - since >= CONFIRMATION for since in self._failing_since.values())
+        return failed or all(verdict.ready for verdict in self.verdicts.values())
 
     def seen(self, ref: ObjectRef, manifest: Manifest | None) -> None:
         if self._trouble_since is not None:
             self._trouble_since = None
             self._say("the Kubernetes API answers again")
         self.manifests[ref] = manifest
-        self._judge(ref)
+        self._judge(ref, thorough=False)
 
     def silence(self, trouble: str) -> None:
         if trouble:
             self._say_trouble(trouble)
             return
-        for ref in self.manifests:
-            if not self.verdicts[ref].ready:
-                self._judge(ref)
+        pending = [ref for ref in self.manifests if not self.verdicts[ref].ready]
+        for offset in range(min(THOROUGH_LOOKS, len(pending))):
+            self._judge(pending[(self._turn + offset) % len(pending)], thorough=True)
+        self._turn += THOROUGH_LOOKS
 
-    def _judge(self, ref: ObjectRef) -> None:
+    def _judge(self, ref: ObjectRef, *, thorough: bool) -> None:
         try:
-            verdict = self._judges[ref](self.manifests[ref])
+            verdict = self._judges[ref](self.manifests[ref], thorough)
         except Unreachable as error:
             self._say_trouble(error.message)
             return
         if str(verdict) != str(self.verdicts[ref]):
             self._say(f"{ref}: {_spoken_verdict(verdict)}")
         self.verdicts[ref] = verdict
+        if verdict.phase is Phase.FAILED:
+            self._failing_since.setdefault(ref, self._deadline.elapsed)
+        else:
+            self._failing_since.pop(ref, None)
 
     def _say_trouble(self, trouble: str) -> None:
         now = self._deadline.elapsed

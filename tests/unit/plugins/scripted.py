@@ -111,7 +111,13 @@ class ScriptedKubernetes:
 
 def request(reporter: ScriptedReporter, *, check_mode: bool = False, **options: Any) -> Request:
     """A request with the options every Kubernetes module has, unless given otherwise."""
-    defaults = {"state": "present", "wait": True, "wait_timeout": "1m", "force_conflicts": False}
+    defaults = {
+        "state": "present",
+        "wait": True,
+        "wait_timeout": "1m",
+        "force_conflicts": False,
+        "gitops_owned": "refuse",
+    }
     return Request({**defaults, **options}, check_mode, reporter, Redactor())
 
 

@@ -1,0 +1,91 @@
+# Copyright: (c) 2026, pnow.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Composite resource definitions (XRDs): what a platform offers, and what it makes of a claim."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .claim import Claim
+from .errors import Failed, InvalidOption, NotServed
+from .manifest import Manifest, ObjectRef
+from .readiness import XRD_OFFERED, assess
+from .schema import Schema, problems
+
+XRD_API_VERSION = "apiextensions.crossplane.io/v1"
+XRD_KIND = "CompositeResourceDefinition"
+
+
+@dataclass(frozen=True)
+class Definition:
+    """An XRD that offers a claim kind."""
+
+    name: str
+    composite_kind: str
+    composite_api_version: str
+    manifest: Manifest
+    schemas: Mapping[str, Schema] = field(default_factory=dict)
+
+    def require_offered(self) -> None:
+        """Raises Failed when the API server does not serve the claim yet, and says why."""
+        verdict = assess(self.manifest, XRD_OFFERED)
+        if not verdict.ready:
+            message = verdict.condition.message if verdict.condition else ""
+            raise Failed(
+                f"the definition {self.name} is not offered: {verdict} {message}".rstrip(),
+                next_step="mend the definition, or run playbook pnow.infra.bootstrap again",
+            )
+
+    def check(self, claim: Claim) -> None:
+        """Raises InvalidOption naming everything in a claim's parameters that the schema does not allow."""
+        version = claim.ref.api_version.rpartition("/")[2]
+        if version not in self.schemas:
+            raise InvalidOption(
+                f"{claim.ref} asks for version {version} of {self.name}, which serves {', '.join(self.schemas)}",
+                next_step="correct api_version",
+            )
+        spec = self.schemas[version].get("properties", {}).get("spec", {}).get("properties", {})
+        found = list(problems(dict(claim.parameters), spec.get("parameters") or {}, "parameters"))
+        if found:
+            raise InvalidOption(f"{claim.ref}: {'; '.join(found)}", next_step="correct the claim, nothing was sent")
+
+
+def definition_of(ref: ObjectRef, xrds: Iterable[Manifest]) -> Definition:
+    """The definition that offers a claim's kind. Raises NotServed, naming what its group offers, or InvalidOption."""
+    group = ref.api_version.rpartition("/")[0]
+    in_group = [xrd for xrd in xrds if xrd["spec"].get("group") == group]
+    for xrd in in_group:
+        if (xrd["spec"].get("claimNames") or {}).get("kind") == ref.kind:
+            return _definition(xrd)
+        if xrd["spec"]["names"]["kind"] == ref.kind:
+            raise InvalidOption(
+                f"{ref.kind} of {ref.api_version} is a composite of {xrd['metadata']['name']} and not a claim",
+                next_step="name the kind of a claim",
+            )
+    offered = sorted((xrd["spec"].get("claimNames") or {}).get("kind", "") for xrd in in_group)
+    known = f"; {group} offers {', '.join(filter(None, offered))}" if any(offered) else ""
+    raise NotServed(
+        f"no definition offers {ref.kind} of {ref.api_version}{known}",
+        next_step="correct kind and api_version, or install the definition (playbook pnow.infra.bootstrap)",
+    )
+
+
+def claim_labels(ref: ObjectRef) -> str:
+    """The label selector under which Crossplane keeps the composites of a claim."""
+    return f"crossplane.io/claim-name={ref.name},crossplane.io/claim-namespace={ref.namespace}"
+
+
+def _definition(xrd: Manifest) -> Definition:
+    spec: dict[str, Any] = xrd["spec"]
+    served = [version for version in spec.get("versions") or [] if version.get("served")]
+    preferred = next((version for version in served if version.get("referenceable")), served[0] if served else {})
+    return Definition(
+        name=xrd["metadata"]["name"],
+        composite_kind=spec["names"]["kind"],
+        composite_api_version=f"{spec['group']}/{preferred.get('name', '')}",
+        manifest=xrd,
+        schemas={version["name"]: (version.get("schema") or {}).get("openAPIV3Schema") or {} for version in served},
+    )
