@@ -74,11 +74,12 @@ def plan_apply(desired: Iterable[Manifest], observed: Observed) -> list[Apply]:
     for manifest in desired:
         ref = ref_of(manifest)
         live = observed[ref]
-        before = {} if live is None or being_deleted(live) else owned_view(live, manifest)
+        exists = live is not None and not being_deleted(live)
+        before = owned_view(live, manifest) if live is not None and exists else {}
         after = desired_view(manifest)
-        if before != after:
+        if not exists or before != after:
             shown = _without_secrets(ref.kind, before, after)
-            verb = "patch" if before else "create"
+            verb = "patch" if exists else "create"
             applies.append(Apply(verb, str(ref), before=shown[0], after=shown[1], manifest=manifest))
     return applies
 

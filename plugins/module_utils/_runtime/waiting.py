@@ -19,7 +19,7 @@ from .._domain.units import spoken
 # The verdict on an object; the flag asks for a thorough one, for which other objects may be read.
 Judge: TypeAlias = "Callable[[Manifest | None, bool], Readiness]"
 
-# A failure ends the wait once it has lasted this long, in seconds: an object may be looked at in the middle of a change.
+# A failure ends the wait once it has lasted this long, in seconds: an object may be seen in the middle of a change.
 CONFIRMATION = 2.0
 
 # How many objects get a thorough look whenever nothing new is heard, so that a second of silence costs few requests.

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -11,11 +12,14 @@ from ansible_collections.pnow.infra.plugins.module_utils._domain.claim import cl
 from ansible_collections.pnow.infra.plugins.module_utils._domain.errors import (
     Failed,
     FieldConflict,
+    Forbidden,
+    InfraError,
     InvalidOption,
     NotServed,
     TimedOut,
     Unreachable,
 )
+from ansible_collections.pnow.infra.plugins.module_utils._domain.gitops import GitOpsOwned
 from ansible_collections.pnow.infra.plugins.module_utils._domain.manifest import Manifest, ObjectRef
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.claims import describe_claims, reconcile_claims
 from tests.unit.plugins.scripted import ScriptedClock, ScriptedKubernetes, ScriptedReporter, Step, conditions, request
@@ -70,22 +74,48 @@ def role(generation: int = 1, **statuses: str) -> Manifest:
 
 
 GOOD = {"Synced": "True", "Ready": "True"}
+SCHEMA = {
+    "properties": {"spec": {"properties": {"parameters": {"properties": {"size": {"enum": ["small", "medium"]}}}}}}
+}
+
+
+def definition(**statuses: str) -> Manifest:
+    return {
+        "apiVersion": "apiextensions.crossplane.io/v1",
+        "kind": "CompositeResourceDefinition",
+        "metadata": {"name": "xpostgresqlinstances.database.example.org", "uid": "uid-xrd"},
+        "spec": {
+            "group": "database.example.org",
+            "names": {"kind": "XPostgreSQLInstance"},
+            "claimNames": {"kind": "PostgreSQLInstance"},
+            "versions": [{"name": "v1alpha1", "served": True, "schema": {"openAPIV3Schema": SCHEMA}}],
+        },
+        "status": {"conditions": conditions(**(statuses or {"Established": "True", "Offered": "True"}))},
+    }
+
+
+def server(clock: ScriptedClock, *objects: Manifest, script: Sequence[Step] = ()) -> ScriptedKubernetes:
+    return ScriptedKubernetes(clock, definition(), *objects, script=script)
 
 
 def put(*manifests: Manifest) -> Step:
-    def step(server: ScriptedKubernetes) -> None:
+    def step(api: ScriptedKubernetes) -> None:
         for manifest in manifests:
-            server.put(manifest)
+            api.put(manifest)
 
     return step
 
 
 def vanish(*refs: ObjectRef) -> Step:
-    def step(server: ScriptedKubernetes) -> None:
+    def step(api: ScriptedKubernetes) -> None:
         for ref in refs:
-            server.objects.pop(ref)
+            api.objects.pop(ref)
 
     return step
+
+
+def nothing(_server: ScriptedKubernetes) -> None:
+    """A second in which nothing happens."""
 
 
 def silent(_server: ScriptedKubernetes) -> str:
@@ -104,7 +134,7 @@ def reporter() -> ScriptedReporter:
 
 def test_a_new_claim_is_applied_once_and_awaited(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
     ready = put(claim(**GOOD), composite(**GOOD), role(**GOOD))
-    api = ScriptedKubernetes(clock, script=[ready])
+    api = server(clock, script=[ready])
     outcome = reconcile_claims(request(reporter, claims=[OPTIONS]), api, clock)
     assert outcome.plan.changed
     assert api.writes == [f"apply {CLAIM}"]
@@ -115,7 +145,7 @@ def test_a_new_claim_is_applied_once_and_awaited(clock: ScriptedClock, reporter:
 
 
 def test_a_claim_as_wanted_costs_one_read(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
-    api = ScriptedKubernetes(clock, claim(**GOOD))
+    api = server(clock, claim(**GOOD))
     outcome = reconcile_claims(request(reporter, claims=[OPTIONS]), api, clock)
     assert not outcome.plan.changed
     assert outcome.plan.diff == []
@@ -129,7 +159,7 @@ def test_three_claims_as_wanted_cost_one_list(clock: ScriptedClock, reporter: Sc
         manifest = claim(**GOOD)
         manifest["metadata"]["name"] = name
         live.append(manifest)
-    api = ScriptedKubernetes(clock, *live)
+    api = server(clock, *live)
     options = [{**OPTIONS, "name": name} for name in names]
     assert not reconcile_claims(request(reporter, claims=options), api, clock).plan.changed
     assert len(api.requests) == 1
@@ -138,7 +168,7 @@ def test_three_claims_as_wanted_cost_one_list(clock: ScriptedClock, reporter: Sc
 def test_check_mode_predicts_the_real_run_and_writes_nothing(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
     changed = [{**OPTIONS, "parameters": {"size": "medium"}}]
     settled = put(claim("medium", 2, **GOOD), composite("medium", **GOOD), role(**GOOD))
-    api = ScriptedKubernetes(clock, claim(**GOOD), script=[settled])
+    api = server(clock, claim(**GOOD), script=[settled])
     predicted = reconcile_claims(request(reporter, check_mode=True, claims=changed), api, clock)
     assert api.writes == []
     real = reconcile_claims(request(reporter, claims=changed), api, clock)
@@ -149,8 +179,8 @@ def test_check_mode_predicts_the_real_run_and_writes_nothing(clock: ScriptedCloc
 
 
 def test_check_mode_before_the_platform_exists(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
-    api = ScriptedKubernetes(clock)
-    api.refuses["get"] = NotServed("not served")
+    api = server(clock)
+    api.refuses["get"] = api.refuses["list"] = NotServed("not served")
     assert reconcile_claims(request(reporter, check_mode=True, claims=[OPTIONS]), api, clock).plan.changed
     with pytest.raises(NotServed):
         reconcile_claims(request(reporter, claims=[OPTIONS]), api, clock)
@@ -169,8 +199,7 @@ def test_a_changed_claim_is_not_ready_before_everything_behind_it_is(
 ) -> None:
     claimed_ready = put(claim("medium", 2, **GOOD), *behind)
     settled = put(composite("medium", **GOOD), role(**GOOD))
-    nothing: list[Step] = [lambda _server: None] * 3
-    api = ScriptedKubernetes(clock, claim(**GOOD), script=[claimed_ready, *nothing, settled])
+    api = server(clock, claim(**GOOD), script=[claimed_ready, nothing, nothing, nothing, settled])
     changed = [{**OPTIONS, "parameters": {"size": "medium"}}]
     reconcile_claims(request(reporter, claims=changed), api, clock)
     assert clock.now >= 5, case
@@ -182,7 +211,7 @@ def test_a_timeout_blames_the_managed_resource(clock: ScriptedClock, reporter: S
         composite(Synced="True", Ready="False: Unready resources: owner"),
         role(Synced="False: cannot create role: connection refused"),
     )
-    api = ScriptedKubernetes(clock, script=[stuck])
+    api = server(clock, script=[stuck])
     with pytest.raises(TimedOut, match="connection refused") as caught:
         reconcile_claims(request(reporter, claims=[OPTIONS]), api, clock)
     assert caught.value.facts["changed"] is True
@@ -198,7 +227,7 @@ def test_a_timeout_blames_the_managed_resource(clock: ScriptedClock, reporter: S
 def test_a_paused_claim_stops_the_wait_early(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
     paused = claim(Synced="False")
     paused["status"]["conditions"][0]["reason"] = "ReconcilePaused"
-    api = ScriptedKubernetes(clock, paused)
+    api = server(clock, paused)
     with pytest.raises(Failed, match="ReconcilePaused"):
         reconcile_claims(request(reporter, claims=[OPTIONS]), api, clock)
     assert clock.now == 2
@@ -206,7 +235,7 @@ def test_a_paused_claim_stops_the_wait_early(clock: ScriptedClock, reporter: Scr
 
 def test_an_outage_is_said_and_survived(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
     ready = put(claim(**GOOD), composite(**GOOD), role(**GOOD))
-    api = ScriptedKubernetes(clock, script=[silent] * 12 + [ready])
+    api = server(clock, script=[silent] * 12 + [ready])
     assert reconcile_claims(request(reporter, claims=[OPTIONS]), api, clock).facts["claims"][0]["ready"]
     said = "\n".join(reporter.lines)
     assert "[1s of 1m00s] still waiting: the Kubernetes API at https://example.org did not answer" in said
@@ -215,24 +244,24 @@ def test_an_outage_is_said_and_survived(clock: ScriptedClock, reporter: Scripted
 
 
 def test_an_outage_while_looking_behind_a_claim_is_survived(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
-    def breaks(server: ScriptedKubernetes) -> None:
-        put(claim(**GOOD), composite(**GOOD), role(**GOOD))(server)
-        server.refuses["get"] = Unreachable("gone")
+    def breaks(api: ScriptedKubernetes) -> None:
+        put(claim(**GOOD), composite(**GOOD), role(**GOOD))(api)
+        api.refuses["get"] = Unreachable("gone")
 
-    def mends(server: ScriptedKubernetes) -> None:
-        server.refuses.clear()
+    def mends(api: ScriptedKubernetes) -> None:
+        api.refuses.clear()
 
-    api = ScriptedKubernetes(clock, script=[breaks, mends])
+    api = server(clock, script=[breaks, mends])
     assert reconcile_claims(request(reporter, claims=[OPTIONS]), api, clock).facts["claims"][0]["ready"]
 
 
 def test_without_waiting_nothing_is_awaited(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
-    outcome = reconcile_claims(request(reporter, claims=[OPTIONS], wait=False), ScriptedKubernetes(clock), clock)
+    outcome = reconcile_claims(request(reporter, claims=[OPTIONS], wait=False), server(clock), clock)
     assert (outcome.plan.changed, outcome.facts["claims"][0]["ready"], clock.now) == (True, False, 0)
 
 
 def test_a_field_of_another_manager_is_only_taken_when_asked(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
-    api = ScriptedKubernetes(clock)
+    api = server(clock)
     api.refuses["apply"] = FieldConflict("kubectl owns .spec.parameters.size")
     with pytest.raises(FieldConflict) as caught:
         reconcile_claims(request(reporter, claims=[OPTIONS]), api, clock)
@@ -245,14 +274,14 @@ def test_a_claim_on_its_way_out_is_awaited_and_made_anew(clock: ScriptedClock, r
     leaving = claim(**GOOD)
     leaving["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     ready = put(claim(**GOOD), composite(**GOOD), role(**GOOD))
-    api = ScriptedKubernetes(clock, leaving, script=[vanish(CLAIM), ready])
+    api = server(clock, leaving, script=[vanish(CLAIM), ready])
     assert reconcile_claims(request(reporter, claims=[OPTIONS]), api, clock).plan.changed
     assert api.writes == [f"apply {CLAIM}"]
 
 
 def test_absent_follows_everything_behind_the_claim(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
     gone = [vanish(CLAIM), vanish(COMPOSITE), vanish(ROLE)]
-    api = ScriptedKubernetes(clock, claim(**GOOD), composite(**GOOD), role(**GOOD), script=gone)
+    api = server(clock, claim(**GOOD), composite(**GOOD), role(**GOOD), script=gone)
     outcome = reconcile_claims(request(reporter, state="absent", claims=[NAME]), api, clock)
     assert outcome.plan.changed
     assert api.writes == [f"delete {CLAIM}"]
@@ -260,13 +289,13 @@ def test_absent_follows_everything_behind_the_claim(clock: ScriptedClock, report
 
 
 def test_absent_again_changes_nothing(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
-    api = ScriptedKubernetes(clock)
+    api = server(clock)
     assert not reconcile_claims(request(reporter, state="absent", claims=[NAME]), api, clock).plan.changed
     assert api.requests == [f"get {CLAIM}"]
 
 
 def test_absent_in_check_mode_deletes_nothing(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
-    api = ScriptedKubernetes(clock, claim(**GOOD))
+    api = server(clock, claim(**GOOD))
     outcome = reconcile_claims(request(reporter, check_mode=True, state="absent", claims=[NAME]), api, clock)
     assert outcome.plan.changed
     assert api.writes == []
@@ -276,7 +305,7 @@ def test_absent_joins_a_deletion_under_way(clock: ScriptedClock, reporter: Scrip
     leaving = claim(**GOOD)
     leaving["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     gone = vanish(CLAIM, COMPOSITE, ROLE)
-    api = ScriptedKubernetes(clock, leaving, composite(**GOOD), role(**GOOD), script=[gone])
+    api = server(clock, leaving, composite(**GOOD), role(**GOOD), script=[gone])
     assert not reconcile_claims(request(reporter, state="absent", claims=[NAME]), api, clock).plan.changed
     assert api.writes == []
     assert clock.now == 1
@@ -285,7 +314,7 @@ def test_absent_joins_a_deletion_under_way(clock: ScriptedClock, reporter: Scrip
 def test_what_is_left_is_named_with_its_finalizers(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
     held = role(Synced="False: cannot drop role: other objects depend on it")
     held["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
-    api = ScriptedKubernetes(clock, claim(**GOOD), composite(**GOOD), held, script=[vanish(CLAIM, COMPOSITE)])
+    api = server(clock, claim(**GOOD), composite(**GOOD), held, script=[vanish(CLAIM, COMPOSITE)])
     with pytest.raises(TimedOut, match=r"other objects depend on it, held by example\.org/hold") as caught:
         reconcile_claims(request(reporter, state="absent", claims=[NAME]), api, clock)
     assert [item["name"] for item in caught.value.facts["leftovers"]] == [ROLE.name]
@@ -296,16 +325,104 @@ def test_a_namesake_made_meanwhile_does_not_keep_absent_waiting(
 ) -> None:
     namesake = claim(**GOOD)
     namesake["metadata"]["uid"] = "uid-of-another"
-    api = ScriptedKubernetes(clock, claim(**GOOD), script=[put(namesake)])
+    api = server(clock, claim(**GOOD), script=[put(namesake)])
     reconcile_claims(request(reporter, state="absent", claims=[NAME]), api, clock)
     assert clock.now == 1
 
 
 def test_the_same_claim_twice_is_refused(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
-    api = ScriptedKubernetes(clock)
+    api = server(clock)
     with pytest.raises(InvalidOption, match=r"claims\[1\] is PostgreSQLInstance dev/dev-database again"):
         reconcile_claims(request(reporter, claims=[OPTIONS, OPTIONS]), api, clock)
     assert api.requests == []
+
+
+@pytest.mark.parametrize(
+    ("case", "options", "says"),
+    [
+        ("enum", {"parameters": {"size": "tiny"}}, "parameters.size is 'tiny', allowed are small, medium"),
+        ("typo", {"parameters": {"sise": "small"}}, "parameters.sise is not known, did you mean size?"),
+        ("version", {"api_version": "database.example.org/v2"}, "which serves v1alpha1"),
+        ("kind", {"kind": "PostgreSQLInstanze"}, "database.example.org offers PostgreSQLInstance"),
+        ("composite", {"kind": "XPostgreSQLInstance"}, "is a composite of xpostgresqlinstances.database.example.org"),
+    ],
+)
+def test_a_claim_is_checked_before_anything_is_sent(
+    case: str, options: dict[str, Any], says: str, clock: ScriptedClock, reporter: ScriptedReporter
+) -> None:
+    for check_mode in (True, False):
+        api = server(clock)
+        with pytest.raises(InfraError) as caught:
+            reconcile_claims(request(reporter, check_mode=check_mode, claims=[OPTIONS | options]), api, clock)
+        assert says in str(caught.value), case
+        assert api.writes == []
+
+
+def test_a_definition_that_is_not_offered_is_said(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
+    api = ScriptedKubernetes(clock, definition(Established="True", Offered="False: name is taken"))
+    with pytest.raises(Failed, match="is not offered: Offered=False Scripted name is taken"):
+        reconcile_claims(request(reporter, claims=[OPTIONS]), api, clock)
+
+
+def test_who_may_not_read_definitions_may_still_claim(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
+    api = server(clock)
+    api.refuses["list"] = Forbidden("not allowed to list")
+    assert reconcile_claims(request(reporter, claims=[OPTIONS], wait=False), api, clock).plan.changed
+    assert reporter.warnings == ["claims are not checked against their definitions: not allowed to list"]
+
+
+@pytest.mark.parametrize(
+    ("marks", "owner"),
+    [
+        ({"annotations": {"argocd.argoproj.io/tracking-id": "infra-dev:x/K:dev/db"}}, "Argo CD application infra-dev"),
+        (
+            {"labels": {"kustomize.toolkit.fluxcd.io/name": "infra", "kustomize.toolkit.fluxcd.io/namespace": "flux"}},
+            "Flux Kustomization flux/infra",
+        ),
+    ],
+)
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_a_claim_that_gitops_keeps_is_only_changed_when_asked(
+    state: str, marks: dict[str, Any], owner: str, clock: ScriptedClock, reporter: ScriptedReporter
+) -> None:
+    kept = claim("medium", **GOOD)
+    kept["metadata"] |= marks
+    api = server(clock, kept)
+    with pytest.raises(GitOpsOwned, match=owner):
+        reconcile_claims(request(reporter, state=state, claims=[OPTIONS]), api, clock)
+    assert api.writes == []
+    reconcile_claims(request(reporter, state=state, claims=[OPTIONS], wait=False, gitops_owned="apply"), api, clock)
+    assert len(api.writes) == 1
+
+
+def test_a_managed_resource_that_can_not_be_mended_ends_the_wait(
+    clock: ScriptedClock, reporter: ScriptedReporter
+) -> None:
+    wrong = role(Synced='False: connect failed: cannot get ProviderConfig: providerconfigs "x" not found')
+    wrong["status"]["conditions"][0]["reason"] = "ReconcileError"
+    waiting = put(claim(Synced="True", Ready="False"), composite(Synced="True", Ready="False"), wrong)
+    with pytest.raises(Failed, match=r'Role dev-user Synced=False ReconcileError: connect failed: .*"x" not found'):
+        reconcile_claims(request(reporter, claims=[OPTIONS]), server(clock, script=[waiting]), clock)
+    assert clock.now < 10
+
+
+def test_an_open_circuit_breaker_is_said(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
+    hindered = composite(Synced="True", Ready="False", Responsive="False: Too many watch events from role")
+    waiting = put(claim(Synced="True", Ready="False"), hindered, role(**GOOD))
+    ready = put(claim(**GOOD), composite(**GOOD))
+    reconcile_claims(request(reporter, claims=[OPTIONS]), server(clock, script=[waiting, nothing, ready]), clock)
+    assert any("Responsive=False Scripted (Too many watch events from role)" in line for line in reporter.lines)
+
+
+def test_leaving_an_option_out_removes_its_field(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
+    live = claim(**GOOD)
+    live["spec"]["compositionUpdatePolicy"] = "Manual"
+    live["metadata"]["managedFields"] = [
+        {"manager": "pnow.infra", "operation": "Apply", "fieldsV1": {"f:spec": {"f:compositionUpdatePolicy": {}}}}
+    ]
+    outcome = reconcile_claims(request(reporter, claims=[OPTIONS], wait=False), server(clock, live), clock)
+    assert outcome.plan.diff[0]["before"]["spec"]["compositionUpdatePolicy"] == "Manual"
+    assert "compositionUpdatePolicy" not in outcome.plan.diff[0]["after"]["spec"]
 
 
 def test_info_describes_and_blames(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
@@ -319,13 +436,13 @@ def test_info_describes_and_blames(clock: ScriptedClock, reporter: ScriptedRepor
 
 
 def test_info_of_a_claim_that_does_not_exist(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
-    outcome = describe_claims(request(reporter, claims=[NAME], wait=False), ScriptedKubernetes(clock), clock)
+    outcome = describe_claims(request(reporter, claims=[NAME], wait=False), server(clock), clock)
     assert outcome.facts["claims"][0] | {"exists": False, "ready": False, "blockers": []} == outcome.facts["claims"][0]
 
 
 def test_info_awaits_when_asked(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
     ready = put(claim(**GOOD), composite(**GOOD), role(**GOOD))
-    api = ScriptedKubernetes(clock, script=[ready])
+    api = server(clock, script=[ready])
     assert describe_claims(request(reporter, claims=[NAME]), api, clock).facts["claims"][0]["ready"]
     api.objects.clear()
     checked = describe_claims(request(reporter, check_mode=True, claims=[NAME]), api, clock)

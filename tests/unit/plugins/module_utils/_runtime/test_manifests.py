@@ -48,6 +48,14 @@ def test_objects_are_applied_in_order_and_then_left_alone(clock: ScriptedClock, 
     assert len(api.writes) == 2
 
 
+def test_an_object_with_nothing_but_a_name_is_made(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
+    bare = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "bare"}}
+    api = ScriptedKubernetes(clock)
+    assert reconcile_manifests(request(reporter, manifests=[bare]), api, clock).plan.changed
+    assert api.writes == ["apply Namespace bare"]
+    assert not reconcile_manifests(request(reporter, manifests=[bare]), api, clock).plan.changed
+
+
 def test_objects_are_deleted_in_the_opposite_order(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
     live = [{**manifest, "metadata": {**manifest["metadata"], "uid": "u"}} for manifest in (NAMESPACE, SECRET)]
     api = ScriptedKubernetes(clock, *live, script=[lambda server: server.objects.clear()])
