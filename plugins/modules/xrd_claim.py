@@ -140,6 +140,7 @@ claims:
     synced: {description: Whether Crossplane has accepted the claim., type: bool}
     composite: {description: Name of the composite behind the claim., type: str}
     connection_secret: {description: Name of the Secret with the connection details., type: str}
+    parameters: {description: What the claim asks for., type: dict}
     status: {description: The claim's status without its conditions., type: dict}
     blockers: {description: Always empty here; see the failed result., type: list, elements: dict}
   sample:
@@ -152,6 +153,7 @@ claims:
       synced: true
       composite: dev-database-x7k2p
       connection_secret: postgres-connection
+      parameters: {environment: dev, size: small, storageGB: 20, vaultPath: secret/database/dev}
       status: {}
       blockers: []
 blockers:

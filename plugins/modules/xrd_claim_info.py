@@ -7,20 +7,22 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: xrd_claim_info
-short_description: Read Crossplane claims and what blocks them, or wait for them
+short_description: Read or await Crossplane claims, and say what blocks them
 version_added: 0.1.0
 description:
-  - Reads a list of Crossplane claims. For each one that is not ready, the objects that are to blame are read, too.
+  - Reads Crossplane claims, given by name or listed by kind, namespace and labels.
+  - For each one that is not ready, the objects that are to blame are read, too.
 author: pnow.infra contributors (@pnow)
 extends_documentation_fragment:
   - pnow.infra.kubernetes
   - pnow.infra.attributes
 options:
   claims:
-    description: The claims.
+    description:
+      - The claims, by name.
+      - Either this option, or O(api_version) and O(kind), must be given.
     type: list
     elements: dict
-    required: true
     suboptions:
       api_version:
         description: API group and version of the claim.
@@ -38,6 +40,20 @@ options:
         description: Namespace of the claim.
         type: str
         required: true
+  api_version:
+    description: API group and version of the claims to list.
+    type: str
+  kind:
+    description: Kind of the claims to list.
+    type: str
+  namespace:
+    description: Namespace of the claims to list; all namespaces when it is not set.
+    type: str
+  label_selectors:
+    description: Label selectors that the claims to list must meet, all of them.
+    type: list
+    elements: str
+    default: []
   wait:
     description:
       - Whether to wait until the claims are ready. A claim is ready when it, its composite and every managed resource
@@ -63,11 +79,17 @@ EXAMPLES = r"""
         name: dev-database
         namespace: dev
   register: database
+
+- name: All databases of the platform
+  pnow.infra.xrd_claim_info:
+    api_version: database.yourdomain.com/v1alpha1
+    kind: PostgreSQLInstance
+  register: databases
 """
 
 RETURN = r"""
 claims:
-  description: The claims, in the order of the option.
+  description: The claims, in the order of the option, or as the API server lists them.
   returned: success
   type: list
   elements: dict
@@ -81,6 +103,7 @@ claims:
     synced: {description: Whether Crossplane has accepted the claim., type: bool}
     composite: {description: Name of the composite behind the claim., type: str}
     connection_secret: {description: Name of the Secret with the connection details., type: str}
+    parameters: {description: What the claim asks for., type: dict}
     status: {description: The claim's status without its conditions., type: dict}
     blockers:
       description: The objects that keep the claim from being ready, causes first.
@@ -117,7 +140,16 @@ TASK = Task(
         **KUBERNETES,
         **WAIT,
         "wait": {"type": "bool", "default": False},
-        "claims": {"type": "list", "elements": "dict", "required": True, "options": CLAIM_NAME},
+        "claims": {"type": "list", "elements": "dict", "options": CLAIM_NAME},
+        "api_version": {"type": "str"},
+        "kind": {"type": "str"},
+        "namespace": {"type": "str"},
+        "label_selectors": {"type": "list", "elements": "str", "default": []},
+    },
+    constraints={
+        "required_one_of": [("claims", "kind")],
+        "mutually_exclusive": [("claims", "kind")],
+        "required_together": [("api_version", "kind")],
     },
     reconcile=reconcile,
 )

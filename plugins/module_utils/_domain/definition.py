@@ -18,6 +18,10 @@ from .schema import Schema, problems
 XRD_API_VERSION = "apiextensions.crossplane.io/v1"
 XRD_KIND = "CompositeResourceDefinition"
 
+# How Crossplane marks a composite with the claim it was made for.
+CLAIM_NAME_LABEL = "crossplane.io/claim-name"
+CLAIM_NAMESPACE_LABEL = "crossplane.io/claim-namespace"
+
 
 @dataclass(frozen=True)
 class Definition:
@@ -26,8 +30,8 @@ class Definition:
     name: str
     composite_kind: str
     composite_api_version: str
-    manifest: Manifest
-    schemas: Mapping[str, Schema] = field(default_factory=dict)
+    manifest: Manifest = field(compare=False)
+    schemas: Mapping[str, Schema] = field(default_factory=dict, compare=False)
 
     def require_offered(self) -> None:
         """Raises Failed when the API server does not serve the claim yet, and says why."""
@@ -71,11 +75,6 @@ def definition_of(ref: ObjectRef, xrds: Iterable[Manifest]) -> Definition:
         f"no definition offers {ref.kind} of {ref.api_version}{known}",
         next_step="correct kind and api_version, or install the definition (playbook pnow.infra.bootstrap)",
     )
-
-
-def claim_labels(ref: ObjectRef) -> str:
-    """The label selector under which Crossplane keeps the composites of a claim."""
-    return f"crossplane.io/claim-name={ref.name},crossplane.io/claim-namespace={ref.namespace}"
 
 
 def _definition(xrd: Manifest) -> Definition:

@@ -5,13 +5,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from .._domain.blockers import Blocker, blocker, deepest_first
 from .._domain.claim import composite_ref, lags_behind, resource_refs
-from .._domain.errors import InfraError
-from .._domain.manifest import Condition, Manifest, ObjectRef
+from .._domain.definition import (
+    CLAIM_NAME_LABEL,
+    CLAIM_NAMESPACE_LABEL,
+    XRD_API_VERSION,
+    XRD_KIND,
+    Definition,
+    definition_of,
+)
+from .._domain.errors import Forbidden, InfraError, NotServed
+from .._domain.manifest import Condition, Manifest, ObjectRef, ref_of
 from .._domain.ports import Kubernetes
 from .._domain.readiness import CROSSPLANE_RULE, Phase, Readiness, assess
 
@@ -32,8 +41,50 @@ def behind(api: Kubernetes, claim: Manifest) -> Iterator[Node]:
         return
     composite = api.get(bound)
     yield Node(bound, composite, depth=1)
-    for ref in resource_refs(composite) if composite else []:
+    if composite is not None:
+        yield from _composed(api, composite)
+
+
+def _composed(api: Kubernetes, composite: Manifest) -> Iterator[Node]:
+    for ref in resource_refs(composite):
         yield Node(ref, api.get(ref), depth=2)
+
+
+def trees(api: Kubernetes, roots: Sequence[Manifest]) -> dict[ObjectRef, Manifest]:
+    """Claims, or composites, and everything behind them that exists; the roots first, leaves last."""
+    found = {ref_of(root): root for root in roots}
+    for root in roots:
+        nodes = [*behind(api, root), *_composed(api, root)]
+        found |= {node.ref: node.manifest for node in nodes if node.manifest is not None}
+    return found
+
+
+def abandoned(api: Kubernetes, claims: Mapping[ObjectRef, Manifest | None]) -> dict[ObjectRef, Manifest]:
+    """Composites that were made for these claims and that none of them is bound to.
+
+    A claim with Crossplane's default deletion policy is gone before its composite is, and one that was replaced has two
+    composites. They are found by the labels that Crossplane sets; who may not read definitions finds none.
+    """
+    bound = {composite_ref(claim) for claim in claims.values() if claim is not None}
+    found: dict[ObjectRef, Manifest] = {}
+    for (definition, namespace), names in _offered(api, claims).items():
+        labels = f"{CLAIM_NAMESPACE_LABEL}={namespace}"
+        for composite in api.list_objects(definition.composite_api_version, definition.composite_kind, labels=labels):
+            claimed_by = composite["metadata"].get("labels", {}).get(CLAIM_NAME_LABEL)
+            if claimed_by in names and ref_of(composite) not in bound:
+                found[ref_of(composite)] = composite
+    return found
+
+
+def _offered(api: Kubernetes, refs: Iterable[ObjectRef]) -> dict[tuple[Definition, str], set[str]]:
+    try:
+        definitions = api.list_objects(XRD_API_VERSION, XRD_KIND)
+        offered: dict[tuple[Definition, str], set[str]] = defaultdict(set)
+        for ref in refs:
+            offered[definition_of(ref, definitions), ref.namespace].add(ref.name)
+    except (Forbidden, NotServed):
+        return {}
+    return offered
 
 
 def settled(api: Kubernetes, claim: Manifest | None, thorough: bool) -> Readiness:

@@ -20,7 +20,7 @@ from .._domain.ports import Clock, Kubernetes
 from .._domain.readiness import CROSSPLANE_RULE, Phase, assess
 from .._domain.units import seconds
 from .applying import apply_all, observe, plan_apply, plan_delete
-from .claim_tree import behind, blockers_of, settled
+from .claim_tree import abandoned, blockers_of, settled, trees
 from .removing import await_gone, delete_all
 from .task import Outcome, Request
 from .waiting import Deadline, Waited, await_all
@@ -42,13 +42,23 @@ def describe_claims(request: Request, api: Kubernetes, clock: Clock) -> Outcome:
 
     In check mode nothing is awaited: what an earlier task would have requested will not come.
     """
-    refs = [claim.ref for claim in _claims(request.options["claims"])]
     deadline = Deadline.after(clock, seconds(request.options["wait_timeout"], "wait_timeout"))
+    live = _named(request, api) if request.options["claims"] is not None else _selected(request, api)
     if request.options["wait"] and not request.check_mode:
-        live = _await_ready(request, api, refs, deadline, changed=False)
-    else:
-        live = observe(api, refs, unserved_is_absent=request.check_mode)
-    return Outcome(Plan(), {"claims": [_description(api, ref, live[ref]) for ref in refs]})
+        live = _await_ready(request, api, list(live), deadline, changed=False)
+    return Outcome(Plan(), {"claims": [_description(api, ref, claim) for ref, claim in live.items()]})
+
+
+def _named(request: Request, api: Kubernetes) -> Live:
+    refs = [claim.ref for claim in _claims(request.options["claims"])]
+    return observe(api, refs, unserved_is_absent=request.check_mode)
+
+
+def _selected(request: Request, api: Kubernetes) -> Live:
+    options = request.options
+    labels = ",".join(options["label_selectors"])
+    found = api.list_objects(options["api_version"], options["kind"], options["namespace"] or "", labels)
+    return {ref_of(claim): claim for claim in found}
 
 
 def _description(api: Kubernetes, ref: ObjectRef, claim: Manifest | None) -> dict[str, Any]:
@@ -132,8 +142,9 @@ def _await_ready(
 
 
 def _absent(request: Request, api: Kubernetes, refs: Sequence[ObjectRef], deadline: Deadline) -> Outcome:
-    observed = observe(api, refs, unserved_is_absent=True)
-    deletions = plan_delete(refs, observed)
+    claims = observe(api, refs, unserved_is_absent=True)
+    observed = {**claims, **abandoned(api, claims)}
+    deletions = plan_delete(observed, observed)
     if request.options["gitops_owned"] == "refuse":
         for deletion in deletions:
             require_free(observed[deletion.ref] or {})
@@ -141,19 +152,11 @@ def _absent(request: Request, api: Kubernetes, refs: Sequence[ObjectRef], deadli
     facts = {"claims": [_fact(ref, None) for ref in refs]}
     if request.check_mode:
         return Outcome(plan, facts)
-    trees = _trees(api, [manifest for manifest in observed.values() if manifest is not None])
+    everything = trees(api, [manifest for manifest in observed.values() if manifest is not None])
     delete_all(api, deletions)
     if request.options["wait"]:
-        await_gone(api, trees, deadline, request.reporter, changed=plan.changed)
+        await_gone(api, everything, deadline, request.reporter, changed=plan.changed)
     return Outcome(plan, facts)
-
-
-def _trees(api: Kubernetes, claims: Sequence[Manifest]) -> dict[ObjectRef, Manifest]:
-    """The claims and everything behind them, to be followed until it is gone; claims first, leaves last."""
-    found = {ref_of(claim): claim for claim in claims}
-    for claim in claims:
-        found |= {node.ref: node.manifest for node in behind(api, claim) if node.manifest is not None}
-    return found
 
 
 def _not_ready(api: Kubernetes, waited: Waited, deadline: Deadline, *, changed: bool) -> Failed | TimedOut:
@@ -187,6 +190,7 @@ def _fact(ref: ObjectRef, live: Manifest | None, blockers: Sequence[Blocker] = (
         "synced": "Synced" in current and current["Synced"].status == "True",
         "composite": bound.name if bound else "",
         "connection_secret": connection_secret_name(live or {}),
+        "parameters": (live or {}).get("spec", {}).get("parameters") or {},
         "status": {key: value for key, value in status.items() if key not in ("conditions", "connectionDetails")},
         "blockers": [item.fact() for item in blockers],
     }

@@ -66,8 +66,11 @@ class ScriptedKubernetes:
 
     def list_objects(self, api_version: str, kind: str, namespace: str = "", labels: str = "") -> list[Manifest]:
         self._note("list", ObjectRef(api_version, kind, labels, namespace))
-        where = (api_version, kind, namespace)
-        return [item for ref, item in self.objects.items() if (ref.api_version, ref.kind, ref.namespace) == where]
+        return [
+            copy.deepcopy(item)
+            for ref, item in self.objects.items()
+            if (ref.api_version, ref.kind) == (api_version, kind) and namespace in ("", ref.namespace)
+        ]
 
     def apply(self, manifest: Manifest, *, force: bool = False) -> Manifest:
         ref = ref_of(manifest)

@@ -114,6 +114,10 @@ def vanish(*refs: ObjectRef) -> Step:
     return step
 
 
+def vanish_all(api: ScriptedKubernetes) -> None:
+    api.objects.clear()
+
+
 def nothing(_server: ScriptedKubernetes) -> None:
     """A second in which nothing happens."""
 
@@ -291,7 +295,23 @@ def test_absent_follows_everything_behind_the_claim(clock: ScriptedClock, report
 def test_absent_again_changes_nothing(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
     api = server(clock)
     assert not reconcile_claims(request(reporter, state="absent", claims=[NAME]), api, clock).plan.changed
-    assert api.requests == [f"get {CLAIM}"]
+    assert api.writes == []
+
+
+@pytest.mark.parametrize("objects", [[], [claim(**GOOD)]], ids=["its claim is gone", "its claim has another"])
+def test_absent_ends_a_composite_that_no_claim_is_bound_to(
+    objects: list[Manifest], clock: ScriptedClock, reporter: ScriptedReporter
+) -> None:
+    lost = composite(**GOOD)
+    lost["metadata"] |= {
+        "name": "dev-database-older",
+        "uid": "uid-older",
+        "labels": {"crossplane.io/claim-name": "dev-database", "crossplane.io/claim-namespace": "dev"},
+    }
+    api = server(clock, *objects, lost, role(**GOOD), script=[vanish_all])
+    outcome = reconcile_claims(request(reporter, state="absent", claims=[NAME]), api, clock)
+    assert outcome.plan.changed
+    assert "delete XPostgreSQLInstance dev-database-older" in api.writes
 
 
 def test_absent_in_check_mode_deletes_nothing(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
@@ -447,3 +467,17 @@ def test_info_awaits_when_asked(clock: ScriptedClock, reporter: ScriptedReporter
     api.objects.clear()
     checked = describe_claims(request(reporter, check_mode=True, claims=[NAME]), api, clock)
     assert not checked.facts["claims"][0]["exists"]
+
+
+def test_info_lists_by_kind(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
+    options = {
+        "claims": None,
+        "api_version": GROUP,
+        "kind": CLAIM.kind,
+        "namespace": "dev",
+        "label_selectors": ["a=b", "c"],
+    }
+    api = server(clock, claim(**GOOD))
+    outcome = describe_claims(request(reporter, wait=False, **options), api, clock)
+    assert [item["name"] for item in outcome.facts["claims"]] == ["dev-database"]
+    assert api.requests == ["list PostgreSQLInstance dev/a=b,c"]
