@@ -57,7 +57,7 @@ def test_the_stream_is_metadata_then_definitions_in_order(package: Path) -> None
 
 def test_a_webhook_that_nobody_could_call_is_removed(package: Path) -> None:
     (package / "crds" / "a.yaml").write_text(WEBHOOK)
-    _, definition, _ = yaml.safe_load_all(packages.stream(package))
+    definition = list(yaml.safe_load_all(packages.stream(package)))[1]
 
     assert definition["spec"] == {"conversion": {"strategy": "None"}, "group": "example.org"}
 

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Every target brings what it needs: the first one makes the virtual environment and fetches the collections.
+# Programs of the test bed are built by the test bed itself (tests/testbed/README.md).
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+ON_BED := python -m tests.gates.bed
+ANSIBLE_TEST := python -m tests.gates.ansible_test
+OLDEST := .venv-2.19
+
+##@ Use it
+
+.PHONY: demo
+demo: ready ## provision environment dev on real programs, from nothing, and prove it
+	@python -m tests.demo
+
+.PHONY: up
+up: ready ## start the test bed, or heal it; PNOW_TESTBED names another than "demo"
+	@python -m tests.testbed up
+
+.PHONY: down
+down: ready ## stop the test bed and remove its state
+	@python -m tests.testbed down
+
+.PHONY: status
+status: ready ## the programs of the test bed
+	@python -m tests.testbed status
+
+.PHONY: env
+env: ready ## the test bed's variables for a shell: eval "$$(make -s env)"
+	@python -m tests.testbed env
+
+##@ Test it
+
+.PHONY: test
+test: ready ## everything, on a test bed of its own: what .ci/run runs
+	@python -m tests.gates
+
+.PHONY: lint
+lint: ready ## formatting, types, layers, Ansible's and YAML's rules, documentation, changelog
+	ruff check --quiet .
+	ruff format --quiet --check .
+	mypy --python-version 3.11 --package ansible_collections.pnow.infra.plugins
+	mypy tests/gates tests/testbed tests/*.py tests/unit/conftest.py
+	PYTHONPATH=.ansible/collections lint-imports
+	yamllint --strict .
+	ansible-lint
+	antsibull-docs lint-collection-docs --plugin-docs .
+	antsibull-changelog lint
+
+.PHONY: unit
+unit: ready ## unit tests: no network, no sleep
+	pytest --numprocesses auto tests/unit --ignore tests/unit/compositions
+
+.PHONY: compositions
+compositions: ready ## composition tests, through the real renderer and the provider's own schemas
+	@python -m tests.testbed build
+	pytest --numprocesses auto tests/unit/compositions
+
+.PHONY: sanity
+sanity: ready ## ansible-test sanity, on a copy
+	$(ANSIBLE_TEST) sanity
+
+.PHONY: integration
+integration: ready ## integration targets, on test bed "test"; TARGET=name for one
+	$(ON_BED) $(ANSIBLE_TEST) integration $(TARGET)
+
+.PHONY: e2e
+e2e: build ## the playbooks end to end, on test bed "test": molecule's default scenario
+	$(ON_BED) env MOLECULE_EPHEMERAL_DIRECTORY=$(CURDIR)/.ansible/molecule molecule test --no-command-borders
+
+.PHONY: molecule
+molecule: e2e ## the same
+
+.PHONY: oldest
+oldest: unit-oldest sanity-oldest integration-oldest ## the same for what is installed, on the oldest ansible-core and Python
+
+.PHONY: unit-oldest
+unit-oldest: ready $(OLDEST)
+	$(OLDEST)/bin/python -m pytest --numprocesses auto tests/unit/plugins
+
+.PHONY: sanity-oldest
+sanity-oldest: ready $(OLDEST)
+	$(ANSIBLE_TEST) --venv $(OLDEST) sanity plugins/
+
+.PHONY: integration-oldest
+integration-oldest: ready $(OLDEST)
+	$(ON_BED) $(ANSIBLE_TEST) --venv $(OLDEST) integration $(TARGET)
+
+.PHONY: build
+build: ready ## the collection's tarball in dist/, tried in an empty place
+	python -m tests.gates.package
+
+##@ Keep it
+
+.PHONY: venv
+venv: ## the virtual environment .venv, as tests/requirements.txt says
+	@tests/gates/venv.sh .venv tests/requirements.txt 3.14 3.13 3.12
+
+.PHONY: $(OLDEST)
+$(OLDEST):
+	@tests/gates/venv.sh $(OLDEST) tests/requirements-2.19.txt 3.11
+
+.PHONY: ready
+ready: venv
+	@python -m tests.gates.collections_path
+
+.PHONY: clean
+clean: ## remove what make has made here; test beds and the cache stay
+	rm -rf .ansible .venv .venv.lock $(OLDEST) $(OLDEST).lock dist tests/output .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z0-9-]+:.*## / { gsub(/\$$\$$/, "$$", $$2); printf "  %-14s %s\n", $$1, $$2 }' Makefile
