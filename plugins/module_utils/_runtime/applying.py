@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 from .._domain.errors import InfraError, NotServed
 from .._domain.manifest import Manifest, ObjectRef, being_deleted, ref_of, uid
@@ -16,8 +16,6 @@ from .._domain.ownership import desired_view, owned_view
 from .._domain.plan import Action
 from .._domain.ports import Kubernetes, Reporter
 from .._domain.redact import HIDDEN
-
-Observed: TypeAlias = "Mapping[ObjectRef, Manifest | None]"
 
 # From this many objects of one kind and namespace on, one LIST is cheaper than a GET each.
 LIST_FROM = 3
@@ -68,7 +66,7 @@ def _observe_group(api: Kubernetes, refs: Sequence[ObjectRef]) -> dict[ObjectRef
     return {ref: found.get(ref) for ref in refs}
 
 
-def plan_apply(desired: Iterable[Manifest], observed: Observed) -> list[Apply]:
+def plan_apply(desired: Iterable[Manifest], observed: Mapping[ObjectRef, Manifest | None]) -> list[Apply]:
     """The applies that are needed, in the order of ``desired``. An object on its way out counts as gone."""
     applies = []
     for manifest in desired:
@@ -99,7 +97,7 @@ def apply_all(
     return applied
 
 
-def plan_delete(refs: Iterable[ObjectRef], observed: Observed) -> list[Delete]:
+def plan_delete(refs: Iterable[ObjectRef], observed: Mapping[ObjectRef, Manifest | None]) -> list[Delete]:
     """The deletions that are needed: not of what is gone, nor of what is on its way out."""
     live = {ref: manifest for ref in refs if (manifest := observed[ref]) is not None}
     return [

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 from .._domain.blockers import Blocker, deepest_first, summary
 from .._domain.claim import Claim, claim_from, composite_ref, connection_secret_name
@@ -24,8 +24,6 @@ from .claim_tree import abandoned, blockers_of, settled, trees
 from .removing import await_gone, delete_all
 from .task import Outcome, Request
 from .waiting import Deadline, Waited, await_all
-
-Live: TypeAlias = "Mapping[ObjectRef, Manifest | None]"
 
 
 def reconcile_claims(request: Request, api: Kubernetes, clock: Clock) -> Outcome:
@@ -49,12 +47,12 @@ def describe_claims(request: Request, api: Kubernetes, clock: Clock) -> Outcome:
     return Outcome(Plan(), {"claims": [_description(api, ref, claim) for ref, claim in live.items()]})
 
 
-def _named(request: Request, api: Kubernetes) -> Live:
+def _named(request: Request, api: Kubernetes) -> Mapping[ObjectRef, Manifest | None]:
     refs = [claim.ref for claim in _claims(request.options["claims"])]
     return observe(api, refs, unserved_is_absent=request.check_mode)
 
 
-def _selected(request: Request, api: Kubernetes) -> Live:
+def _selected(request: Request, api: Kubernetes) -> Mapping[ObjectRef, Manifest | None]:
     options = request.options
     labels = ",".join(options["label_selectors"])
     found = api.list_objects(options["api_version"], options["kind"], options["namespace"] or "", labels)
@@ -83,21 +81,22 @@ def _present(request: Request, api: Kubernetes, claims: Sequence[Claim], deadlin
     observed = observe(api, refs, unserved_is_absent=request.check_mode)
     applies = plan_apply([claim.manifest() for claim in claims], observed)
     plan = Plan(tuple(applies))
-    _check(
-        request, api, [claim for claim in claims if claim.ref in {ref_of(item.manifest) for item in applies}], observed
-    )
+    changing = {ref_of(item.manifest) for item in applies}
+    _check(request, api, [claim for claim in claims if claim.ref in changing], observed)
     if request.check_mode:
         return Outcome(plan, {"claims": [_fact(ref, observed[ref]) for ref in refs]})
     _await_departures(request, api, observed, deadline)
     applied = apply_all(api, applies, request.reporter, force=request.options["force_conflicts"])
-    live: Live = {**observed, **applied}
+    live: Mapping[ObjectRef, Manifest | None] = {**observed, **applied}
     if request.options["wait"]:
         unready = [ref for ref in refs if ref in applied or not assess(live[ref], CROSSPLANE_RULE).ready]
         live = {**live, **_await_ready(request, api, unready, deadline, changed=plan.changed)}
     return Outcome(plan, {"claims": [_fact(ref, live[ref]) for ref in refs]})
 
 
-def _check(request: Request, api: Kubernetes, changing: Sequence[Claim], observed: Live) -> None:
+def _check(
+    request: Request, api: Kubernetes, changing: Sequence[Claim], observed: Mapping[ObjectRef, Manifest | None]
+) -> None:
     """Everything that can be known to be wrong before the first write."""
     if not changing:
         return
@@ -125,7 +124,9 @@ def _definitions(request: Request, api: Kubernetes) -> list[Manifest] | None:
         raise
 
 
-def _await_departures(request: Request, api: Kubernetes, observed: Live, deadline: Deadline) -> None:
+def _await_departures(
+    request: Request, api: Kubernetes, observed: Mapping[ObjectRef, Manifest | None], deadline: Deadline
+) -> None:
     """A claim that is being deleted is awaited: applied now it would go with the deletion under way."""
     leaving = {ref: live for ref, live in observed.items() if live is not None and being_deleted(live)}
     await_gone(api, leaving, deadline, request.reporter, changed=False)
@@ -133,7 +134,7 @@ def _await_departures(request: Request, api: Kubernetes, observed: Live, deadlin
 
 def _await_ready(
     request: Request, api: Kubernetes, refs: Sequence[ObjectRef], deadline: Deadline, *, changed: bool
-) -> Live:
+) -> Mapping[ObjectRef, Manifest | None]:
     judges = dict.fromkeys(refs, partial(settled, api))
     waited = await_all(api, judges, deadline, request.reporter)
     if waited.pending:

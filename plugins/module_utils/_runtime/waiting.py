@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol
 
 from .._domain.errors import Unreachable
 from .._domain.manifest import Manifest, ObjectRef
@@ -15,9 +15,6 @@ from .._domain.ports import Clock, Kubernetes, Reporter, Seen
 from .._domain.readiness import Phase, Readiness
 from .._domain.text import inert
 from .._domain.units import spoken
-
-# The verdict on an object; the flag asks for a thorough one, for which other objects may be read.
-Judge: TypeAlias = "Callable[[Manifest | None, bool], Readiness]"
 
 # A failure ends the wait once it has lasted this long, in seconds: an object may be seen in the middle of a change.
 CONFIRMATION = 2.0
@@ -27,6 +24,12 @@ THOROUGH_LOOKS = 3
 
 # A server that can not be heard is worth a line only when it lasts, and then from time to time.
 TROUBLE_INTERVAL = 10.0
+
+
+class Judge(Protocol):
+    """Gives the verdict on an object; a thorough one may read other objects for it."""
+
+    def __call__(self, manifest: Manifest | None, thorough: bool, /) -> Readiness: ...
 
 
 @dataclass(frozen=True)

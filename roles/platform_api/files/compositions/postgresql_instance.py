@@ -1,0 +1,241 @@
+# Copyright: (c) 2026, pnow.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Compose a PostgreSQLInstance: one database, the roles around it, and what each role may do.
+
+function-pythonic runs this file in Crossplane whenever the claim, or a resource composed here, changes.
+Platform settings come as `parameters` of the Composition's input: `providerConfig`, `credentialsNamespace`, `sslmode`.
+
+Every object is called `<instance>-<key>`, in Kubernetes as in PostgreSQL, where the instance is the environment, or the
+environment and the application. Managed resources are cluster-scoped, so an instance belongs to one claim: a second one
+can neither adopt the first one's database nor drop it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from crossplane.pythonic import BaseComposite
+from crossplane.pythonic.composite import Resource
+
+API_VERSION = "postgresql.sql.crossplane.io/v1alpha1"
+
+# Fields of provider-sql's Role, and the words in which its status reports them.
+PRIVILEGES = {
+    "superUser": "SUPERUSER",
+    "inherit": "INHERIT",
+    "createDb": "CREATEDB",
+    "createRole": "CREATEROLE",
+    "login": "LOGIN",
+    "replication": "REPLICATION",
+    "bypassRls": "BYPASSRLS",
+}
+
+# Management policies of a role that is as it should be; `role` says why Update is not among them.
+STEADY = ["Observe", "Create", "Delete"]
+
+
+@dataclass(frozen=True)
+class Size:
+    """What one size of the claim allows: connections to the database, and settings of the owner's sessions."""
+
+    connections: int
+    settings: dict[str, str]
+
+
+SIZES = {
+    "small": Size(20, {"work_mem": "4MB", "statement_timeout": "5min"}),
+    "medium": Size(50, {"work_mem": "16MB", "statement_timeout": "15min"}),
+    "large": Size(100, {"work_mem": "64MB", "statement_timeout": "1h"}),
+}
+
+
+class PostgreSQLInstance(BaseComposite):
+    """A PostgreSQL database for one environment, or for one application of an environment."""
+
+    def compose(self) -> None:
+        """Order resources so that each is created once all it depends on is ready."""
+        # The library's own values are true whenever they are set, even to false; plain data cannot surprise.
+        self.wanted: dict[str, Any] = json.loads(format(self.spec.parameters, "json"))
+        if self.belongs_to_another():
+            return
+
+        size = SIZES[self.wanted["size"]]
+        owner = self.role("user", {"login": True}, size.settings)
+        self.require_password(owner)
+        reader = self.role("reader", {})
+        vault = self.role("vault", {"login": True, "createRole": True})
+        database = self.database(owner, reader, size.connections)
+
+        self.membership("vault-administers-user", vault, owner)
+        self.membership("vault-administers-reader", vault, reader)
+        self.signal_backends(vault)
+        self.connect(reader, database)
+        self.select(reader, owner, database)
+
+        self.publish_connection(owner)
+        self.report_status(size)
+
+    def belongs_to_another(self) -> bool:
+        """Refuse an instance that exists already, and say whose it is.
+
+        The API server would refuse two controllers of one object as well, but with a message that few would understand.
+        """
+        owner = self.requireds.owner("Role", API_VERSION, name=self.name("user"))[0]
+        labels = owner.metadata.labels
+        if not owner or labels["crossplane.io/composite"] == self.metadata.name:
+            return False
+        claim = labels["crossplane.io/claim-name"]
+        holder = f"claim {labels['crossplane.io/claim-namespace']}/{claim}" if claim else "no claim"
+        self.results.fatal(
+            "InstanceExists",
+            f"Role {self.name('user')} exists and belongs to {holder}; choose another environment or appName.",
+            claim=True,
+        )
+        return True
+
+    def name(self, key: str) -> str:
+        """Name one object of this instance; the schema of the claim keeps it within PostgreSQL's 63 bytes."""
+        parts = (self.wanted["environment"], self.wanted.get("appName"), key)
+        return "-".join(part for part in parts if part)
+
+    def managed(self, key: str, kind: str, policies: list[str], *after: Resource) -> Resource:
+        """Start a managed resource that is created after others are ready."""
+        resource = self.resources[key](kind, API_VERSION, name=self.name(key))
+        resource.externalName = self.name(key)
+        resource.spec.managementPolicies = policies
+        resource.spec.providerConfigRef.name = self.parameters.providerConfig
+        for dependency in after:
+            resource.addDependency(dependency)
+        return resource
+
+    def role(self, key: str, granted: dict[str, bool], settings: dict[str, str] | None = None) -> Resource:
+        """Compose a role with exactly the granted privileges; one that may log in gets a Secret with its password."""
+        privileges = dict.fromkeys(PRIVILEGES, False) | {"inherit": True} | granted
+        # provider-sql takes every role for outdated and would ALTER it at each poll; if the Secret were lost, it would
+        # even reset a password that Vault has rotated. So it may update a role only when the role is seen to differ.
+        role = self.managed(key, "Role", STEADY)
+        if differs(role, privileges, settings or {}):
+            role.spec.managementPolicies = [*STEADY, "Update"]
+        role.spec.forProvider.privileges = privileges
+        if settings:
+            role.spec.forProvider.configurationParameters = [
+                {"name": name, "value": value} for name, value in settings.items()
+            ]
+        if privileges["login"]:
+            role.spec.writeConnectionSecretToRef = self.secret_reference(key)
+        return role
+
+    def require_password(self, owner: Resource) -> None:
+        """Hold the owner for ready when its password is known; a role that was there before the claim gets a new one.
+
+        So it is after a loss of the cluster. Vault's role keeps the password that Vault may have rotated.
+        """
+        if owner.conditions.Ready.status and not owner.connection.password:
+            owner.spec.managementPolicies = [*STEADY, "Update"]
+            owner.ready = False
+
+    def secret_reference(self, key: str) -> dict[str, Any]:
+        """Say where the platform keeps the credentials of a role."""
+        return {"namespace": self.parameters.credentialsNamespace, "name": f"postgresql-{self.name(key)}"}
+
+    def database(self, owner: Resource, reader: Resource, connections: int) -> Resource:
+        """Compose the database; its owner may do all in it without a grant."""
+        database = self.managed("db", "Database", ["Observe", "Create", "Update", "Delete"], owner, reader)
+        # PostgreSQL drops no role that a database still needs. The roles own the database, so they are deleted after it;
+        # Kubernetes' garbage collector may let one of them go first, which is then tried again.
+        database.metadata.ownerReferences = [owner_reference(role) for role in (owner, reader)]
+        # template0 allows any encoding, and unlike template1 no open session can ever be in its way.
+        database.spec.forProvider = {
+            "owner": self.name(owner.name),
+            "template": "template0",
+            "encoding": "UTF8",
+            "connectionLimit": connections,
+        }
+        return database
+
+    def grant(self, key: str, kind: str, parameters: dict[str, Any], *after: Resource) -> None:
+        """Compose a grant that ends with its role or its database.
+
+        Without the policy Delete nothing is revoked: provider-sql would first have to log in to a database that may be
+        gone, and the claim's deletion would never end.
+        """
+        grant = self.managed(key, kind, ["Observe", "Create", "Update"], *after)
+        grant.spec.forProvider = parameters
+
+    def membership(self, key: str, member: Resource, group: Resource) -> None:
+        """Make a role a member of another that may pass this membership on, as Vault does for each credential."""
+        parameters = {"role": self.name(member.name), "memberOf": self.name(group.name), "withOption": "ADMIN"}
+        self.grant(key, "Grant", parameters, member, group)
+
+    def signal_backends(self, vault: Resource) -> None:
+        """Let Vault's role end the sessions of a credential that it revokes."""
+        parameters = {"role": self.name(vault.name), "memberOf": "pg_signal_backend"}
+        self.grant("vault-signals-backends", "Grant", parameters, vault)
+
+    def connect(self, reader: Resource, database: Resource) -> None:
+        """Let readers connect, and nobody else but the owner and its members."""
+        parameters = {
+            "role": self.name(reader.name),
+            "database": self.name(database.name),
+            "privileges": ["CONNECT"],
+            "revokePublicOnDb": True,
+        }
+        self.grant("reader-connects", "Grant", parameters, reader, database)
+
+    def select(self, reader: Resource, owner: Resource, database: Resource) -> None:
+        """Let readers read every table that the owner will create in schema public; a new database has none yet."""
+        parameters = {
+            "role": self.name(reader.name),
+            "targetRole": self.name(owner.name),
+            "database": self.name(database.name),
+            "schema": "public",
+            "objectType": "table",
+            "privileges": ["SELECT"],
+        }
+        self.grant("reader-selects", "DefaultPrivileges", parameters, reader, owner, database)
+
+    def publish_connection(self, owner: Resource) -> None:
+        """Fill the claim's connection Secret with all that a client of the database needs."""
+        for key in ("username", "password", "endpoint", "port"):
+            self.connection[key] = owner.connection[key]
+        self.connection.database = self.name("db")
+        self.connection.sslmode = self.parameters.sslmode
+
+    def report_status(self, size: Size) -> None:
+        """Tell the claim what it got, without any secret."""
+        self.status.database = {
+            "name": self.name("db"),
+            "owner": self.name("user"),
+            "reader": self.name("reader"),
+            "vaultRole": self.name("vault"),
+            "sslmode": self.parameters.sslmode,
+        }
+        self.status.vaultSecretRef = self.secret_reference("vault")
+        self.status.connectionLimit = size.connections
+        self.status.settings = size.settings
+        self.status.storageGB = self.wanted["storageGB"]
+        self.status.backup = "requested, not configured" if self.wanted["enableBackup"] else "not requested"
+
+
+def owner_reference(resource: Resource) -> dict[str, Any]:
+    """Refer to a resource as the owner of another, which shall be deleted first."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": resource.kind,
+        "name": resource.observed.metadata.name,
+        "uid": resource.observed.metadata.uid,
+        "blockOwnerDeletion": True,
+    }
+
+
+def differs(role: Resource, privileges: dict[str, bool], settings: dict[str, str]) -> bool:
+    """Compare a role with what provider-sql last saw of it in PostgreSQL; before that it cannot differ."""
+    seen = role.status.atProvider
+    if not seen.privilegesAsClauses:
+        return False
+    wanted_clauses = {word if privileges[field] else f"NO{word}" for field, word in PRIVILEGES.items()}
+    seen_settings = {str(item.name): str(item.value) for item in seen.configurationParameters}
+    return {str(clause) for clause in seen.privilegesAsClauses} != wanted_clauses or seen_settings != settings

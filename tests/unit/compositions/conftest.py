@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Compositions are tested through the function's own renderer, on the manifests as Ansible templates them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.testbed.bed import cache_folder
+from tests.testbed.build import build_missing, folder_of
+from tests.testbed.programs import FUNCTION_PYTHONIC, PROVIDER_SQL
+from tests.unit.compositions.renderer import Manifest, Renderer
+
+CHECKOUT = Path(__file__).parents[3]
+ROLE = CHECKOUT / "roles" / "platform_api"
+
+
+@pytest.fixture(scope="session")
+def function_pythonic() -> Path:
+    """The program that renders: $FUNCTION_PYTHONIC, or the test bed's."""
+    if path := os.environ.get("FUNCTION_PYTHONIC"):
+        return Path(path)
+    build_missing([FUNCTION_PYTHONIC], cache_folder())
+    return FUNCTION_PYTHONIC.executable(cache_folder()).with_name("function-pythonic")
+
+
+@pytest.fixture(scope="session")
+def provider_schemas() -> dict[str, Manifest]:
+    """provider-sql's own schemas of what is composed here, by kind."""
+    build_missing([PROVIDER_SQL], cache_folder())
+    folder = folder_of(PROVIDER_SQL, cache_folder()) / "package" / "crds"
+    definitions = [yaml.safe_load(file.read_text()) for file in folder.glob("postgresql.sql.crossplane.io_*.yaml")]
+    return {
+        definition["spec"]["names"]["kind"]: definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+        for definition in definitions
+    }
+
+
+def template(name: str, directory: Path) -> Manifest:
+    """Template a manifest of the role as the role itself does."""
+    target = directory / "manifest.yml"
+    ansible = str(Path(sys.executable).with_name("ansible"))
+    module = ["--module-name", "ansible.builtin.template", "--args", f"src={name} dest={target}"]
+    command = [ansible, "localhost", "--connection", "local", *module, "--extra-vars", "@defaults/main.yml"]
+    environment = {**os.environ, "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg")}
+    subprocess.run(command, cwd=ROLE, env=environment, check=True, capture_output=True)
+    manifest: Manifest = yaml.safe_load(target.read_text())
+    return manifest
+
+
+@pytest.fixture(scope="session")
+def xrd(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
+    return template("postgresql_instance/xrd.yml.j2", tmp_path_factory.mktemp("xrd"))
+
+
+@pytest.fixture(scope="session")
+def composition(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
+    return template("postgresql_instance/composition.yml.j2", tmp_path_factory.mktemp("composition"))
+
+
+@pytest.fixture(scope="session")
+def renderer(function_pythonic: Path, composition: Manifest, tmp_path_factory: pytest.TempPathFactory) -> Renderer:
+    return Renderer(function_pythonic, composition, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def parameters_schema(xrd: Manifest) -> dict[str, Any]:
+    """The schema that the API server holds a claim's parameters to."""
+    schema = xrd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    parameters: dict[str, Any] = schema["properties"]["spec"]["properties"]["parameters"]
+    return parameters

@@ -1,0 +1,431 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""PostgreSQLInstance: what is composed and when, under which names, with which limits, and what is told to whom."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from tests.unit.compositions.conftest import ROLE
+from tests.unit.compositions.renderer import Manifest, Renderer, Rendering, as_ready, password
+
+MAX_POSTGRESQL_NAME = 63
+ORDER: Manifest = {
+    "environment": "dev",
+    "size": "small",
+    "storageGB": 20,
+    "enableBackup": False,
+    "vaultPath": "secret/database/dev",
+}
+ROLES = {"user", "reader", "vault"}
+ALL = ROLES | {
+    "db",
+    "vault-administers-user",
+    "vault-administers-reader",
+    "vault-signals-backends",
+    "reader-connects",
+    "reader-selects",
+}
+KINDS = {"user": "Role", "reader": "Role", "vault": "Role", "db": "Database", "reader-selects": "DefaultPrivileges"}
+STEADY = ["Observe", "Create", "Delete"]
+
+# The longest names that the schema admits, and the shapes that could be confused with each other.
+INSTANCES = [
+    {"environment": "dev"},
+    {"environment": "pr-1"},
+    {"environment": "pr-12"},
+    {"environment": "pr-1", "appName": "a2"},
+    {"environment": "dev", "appName": "vault"},
+    {"environment": "dev", "appName": "reader"},
+    {"environment": "dev", "appName": "vault-administers"},
+    {"environment": "production", "appName": "a" * 40},
+    {"environment": "pr-9999999999", "appName": "a" * 40},
+]
+
+
+@pytest.fixture(scope="session")
+def complete(renderer: Renderer) -> Rendering:
+    """All that is wanted, seen when everything was there already."""
+    return provision(renderer, ORDER)
+
+
+def provision(renderer: Renderer, parameters: Manifest) -> Rendering:
+    """Render until nothing new is wanted, each time with all the former as ready."""
+    rendering = renderer.render(parameters)
+    while True:
+        observed = [as_ready(resource) for resource in rendering.resources.values()]
+        following = renderer.render(parameters, observed)
+        if following.resources.keys() == rendering.resources.keys():
+            return following
+        rendering = following
+
+
+def policies(rendering: Rendering, key: str) -> list[str]:
+    found: list[str] = rendering.resources[key]["spec"]["managementPolicies"]
+    return found
+
+
+def wanted(rendering: Rendering, key: str) -> Manifest:
+    found: Manifest = rendering.resources[key]["spec"]["forProvider"]
+    return found
+
+
+def closed(schema: Any) -> Any:
+    """The same schema, refusing fields that the API server would drop without a word."""
+    if isinstance(schema, list):
+        return [closed(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    shut = {"additionalProperties": False} if schema.get("type") == "object" and "properties" in schema else {}
+    return {name: closed(value) for name, value in schema.items()} | shut
+
+
+# What is composed, and when
+
+
+@pytest.mark.parametrize(
+    ("ready", "wanted_now"),
+    [
+        (set(), ROLES),
+        ({"reader"}, ROLES),
+        ({"user", "reader"}, ROLES | {"db"}),
+        ({"vault"}, ROLES | {"vault-signals-backends"}),
+        ({"user", "vault"}, ROLES | {"vault-administers-user", "vault-signals-backends"}),
+        (ROLES, ALL - {"reader-connects", "reader-selects"}),
+        (ROLES | {"db"}, ALL),
+    ],
+)
+def test_a_resource_is_wanted_once_all_it_depends_on_is_ready(
+    renderer: Renderer, complete: Rendering, ready: set[str], wanted_now: set[str]
+) -> None:
+    rendering = renderer.render(ORDER, [as_ready(complete.resources[key]) for key in ready])
+    assert rendering.resources.keys() == wanted_now
+    assert not rendering.is_ready
+
+
+def test_the_composite_is_ready_when_everything_is(complete: Rendering) -> None:
+    assert complete.resources.keys() == ALL
+    assert complete.is_ready
+
+
+def test_kinds(complete: Rendering) -> None:
+    assert {key: resource["kind"] for key, resource in complete.resources.items()} == {
+        key: KINDS.get(key, "Grant") for key in ALL
+    }
+
+
+def test_what_is_composed_fits_the_schemas_of_provider_sql(
+    complete: Rendering, provider_schemas: dict[str, Manifest]
+) -> None:
+    for resource in complete.resources.values():
+        spec = provider_schemas[resource["kind"]]["properties"]["spec"]
+        Draft202012Validator(closed(spec)).validate(resource["spec"])
+
+
+def test_only_roles_and_the_database_are_removed_in_postgresql(complete: Rendering) -> None:
+    """A grant ends with them; to revoke it first, provider-sql would need a database that may be gone."""
+    assert {key for key in ALL if "Delete" in policies(complete, key)} == ROLES | {"db"}
+
+
+def test_the_database_is_deleted_before_the_roles_it_needs(complete: Rendering) -> None:
+    """The renderer puts its own reference in the place of the first, which is the owner's."""
+    references = complete.resources["db"]["metadata"]["ownerReferences"]
+    assert references[1:] == [
+        {
+            "apiVersion": "postgresql.sql.crossplane.io/v1alpha1",
+            "kind": "Role",
+            "name": "dev-reader",
+            "uid": "uid of dev-reader",
+            "blockOwnerDeletion": True,
+        }
+    ]
+
+
+def test_every_privilege_of_a_role_is_said(complete: Rendering) -> None:
+    granted = {key: {name for name, has in wanted(complete, key)["privileges"].items() if has} for key in ROLES}
+    assert granted == {"user": {"inherit", "login"}, "reader": {"inherit"}, "vault": {"inherit", "login", "createRole"}}
+    assert all(len(wanted(complete, key)["privileges"]) == 7 for key in ROLES)
+
+
+def test_vault_may_hand_on_membership_of_owner_and_reader(complete: Rendering) -> None:
+    assert wanted(complete, "vault-administers-user") == {
+        "role": "dev-vault",
+        "memberOf": "dev-user",
+        "withOption": "ADMIN",
+    }
+    assert wanted(complete, "vault-administers-reader") == {
+        "role": "dev-vault",
+        "memberOf": "dev-reader",
+        "withOption": "ADMIN",
+    }
+    assert wanted(complete, "vault-signals-backends") == {"role": "dev-vault", "memberOf": "pg_signal_backend"}
+
+
+def test_the_public_may_not_connect_and_readers_may_read(complete: Rendering) -> None:
+    assert wanted(complete, "db")["owner"] == "dev-user"
+    assert wanted(complete, "reader-connects") == {
+        "role": "dev-reader",
+        "database": "dev-db",
+        "privileges": ["CONNECT"],
+        "revokePublicOnDb": True,
+    }
+    assert wanted(complete, "reader-selects") == {
+        "role": "dev-reader",
+        "targetRole": "dev-user",
+        "database": "dev-db",
+        "schema": "public",
+        "objectType": "table",
+        "privileges": ["SELECT"],
+    }
+
+
+def test_platform_settings_come_from_the_composition(complete: Rendering) -> None:
+    assert {resource["spec"]["providerConfigRef"]["name"] for resource in complete.resources.values()} == {
+        "postgres-provider"
+    }
+    assert complete.connection["sslmode"] == "verify-full"
+
+
+# Roles are left alone until they differ
+
+
+def seen_in_postgresql(**differences: Any) -> Manifest:
+    """What provider-sql reports of the owner role, as it should be but for these differences."""
+    clauses = ["NOSUPERUSER", "INHERIT", "NOCREATEDB", "NOCREATEROLE", "LOGIN", "NOREPLICATION", "NOBYPASSRLS"]
+    settings = [{"name": "work_mem", "value": "4MB"}, {"name": "statement_timeout", "value": "5min"}]
+    return {"atProvider": {"privilegesAsClauses": clauses, "configurationParameters": settings, **differences}}
+
+
+@pytest.mark.parametrize(
+    ("differences", "expected"),
+    [
+        ({}, STEADY),
+        ({"lastPasswordChange": "2026-01-01T00:00:00Z"}, STEADY),
+        ({"privilegesAsClauses": ["SUPERUSER", "INHERIT", "LOGIN"]}, [*STEADY, "Update"]),
+        ({"configurationParameters": [{"name": "work_mem", "value": "1GB"}]}, [*STEADY, "Update"]),
+        ({"configurationParameters": []}, [*STEADY, "Update"]),
+    ],
+)
+def test_a_role_is_updated_only_when_it_differs(
+    renderer: Renderer, complete: Rendering, differences: Manifest, expected: list[str]
+) -> None:
+    owner = as_ready(complete.resources["user"], seen_in_postgresql(**differences))
+    assert policies(renderer.render(ORDER, [owner]), "user") == expected
+
+
+def test_an_owner_without_a_known_password_gets_one_before_it_is_ready(renderer: Renderer, complete: Rendering) -> None:
+    """A role that was in PostgreSQL before the claim; Vault's must not lose the password that Vault knows."""
+    observed = [as_ready(complete.resources[key], seen_in_postgresql()) for key in ("user", "reader", "vault")]
+    for role in observed:
+        role["spec"].pop("writeConnectionSecretToRef", None)
+    rendering = renderer.render(ORDER, observed[:2])
+    assert "Update" in policies(rendering, "user")
+    assert "db" not in rendering.resources
+    vault = as_ready(complete.resources["vault"])
+    vault["spec"].pop("writeConnectionSecretToRef")
+    assert policies(renderer.render(ORDER, [vault]), "vault") == STEADY
+
+
+def test_a_resize_updates_owner_and_database_and_renames_nothing(renderer: Renderer, complete: Rendering) -> None:
+    observed = {key: as_ready(resource) for key, resource in complete.resources.items()}
+    observed["user"] = as_ready(complete.resources["user"], seen_in_postgresql())
+    resized = renderer.render({**ORDER, "size": "large"}, observed.values())
+    assert "Update" in policies(resized, "user")
+    assert wanted(resized, "db")["connectionLimit"] > wanted(complete, "db")["connectionLimit"]
+    assert names(resized) == names(complete)
+
+
+# One claim for one instance
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (
+            {
+                "crossplane.io/composite": "other-claim-x7k2p",
+                "crossplane.io/claim-namespace": "dev",
+                "crossplane.io/claim-name": "dev-database",
+            },
+            "Role dev-user exists and belongs to claim dev/dev-database; choose another environment or appName.",
+        ),
+        ({}, "Role dev-user exists and belongs to no claim; choose another environment or appName."),
+    ],
+)
+def test_an_instance_that_belongs_to_another_is_refused(
+    renderer: Renderer, complete: Rendering, labels: dict[str, str], message: str
+) -> None:
+    rendering = renderer.render(ORDER, in_the_cluster=[owner_role(complete, labels)])
+    assert rendering.fatal == [message]
+    assert not rendering.resources
+
+
+def test_an_instance_of_ones_own_is_not_refused(renderer: Renderer, complete: Rendering) -> None:
+    own = complete.resources["user"]["metadata"]["labels"]
+    rendering = renderer.render(ORDER, in_the_cluster=[owner_role(complete, own)])
+    assert not rendering.fatal
+    assert rendering.resources.keys() == ROLES
+
+
+def owner_role(complete: Rendering, labels: dict[str, str]) -> Manifest:
+    """The owner's Role as the cluster has it, with these labels."""
+    role = as_ready(complete.resources["user"])
+    role["metadata"]["labels"] = labels
+    return role
+
+
+# Sizes
+
+SIZES = {
+    "small": (20, {"work_mem": "4MB", "statement_timeout": "5min"}),
+    "medium": (50, {"work_mem": "16MB", "statement_timeout": "15min"}),
+    "large": (100, {"work_mem": "64MB", "statement_timeout": "1h"}),
+}
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_size_sets_limits_and_the_status_tells_them(renderer: Renderer, complete: Rendering, size: str) -> None:
+    connections, settings = SIZES[size]
+    roles = [as_ready(complete.resources[key]) for key in ROLES]
+    rendering = renderer.render({**ORDER, "size": size}, roles)
+    assert wanted(rendering, "db")["connectionLimit"] == connections
+    parameters = wanted(rendering, "user")["configurationParameters"]
+    assert {parameter["name"]: parameter["value"] for parameter in parameters} == settings
+    assert rendering.composite["status"]["connectionLimit"] == connections
+    assert rendering.composite["status"]["settings"] == settings
+
+
+def test_the_readme_tells_the_sizes() -> None:
+    readme = (ROLE / "README.md").read_text()
+    for size, (connections, settings) in SIZES.items():
+        assert f"| {size} | {connections} | {settings['work_mem']} | {settings['statement_timeout']} |" in readme
+
+
+# Names
+
+
+def names(rendering: Rendering) -> dict[str, str]:
+    return {key: resource["metadata"]["name"] for key, resource in rendering.resources.items()}
+
+
+def postgresql_names(rendering: Rendering) -> set[str]:
+    database: dict[str, str] = rendering.composite["status"]["database"]
+    return {database[key] for key in ("name", "owner", "reader", "vaultRole")}
+
+
+def test_objects_have_one_name_in_kubernetes_and_postgresql(complete: Rendering) -> None:
+    assert names(complete) == {key: f"dev-{key}" for key in ALL}
+    for key, resource in complete.resources.items():
+        assert resource["metadata"]["annotations"]["crossplane.io/external-name"] == f"dev-{key}"
+
+
+def test_an_application_has_names_of_its_own(renderer: Renderer) -> None:
+    rendering = renderer.render({**ORDER, "appName": "shop"})
+    assert rendering.composite["status"]["database"] == {
+        "name": "dev-shop-db",
+        "owner": "dev-shop-user",
+        "reader": "dev-shop-reader",
+        "vaultRole": "dev-shop-vault",
+        "sslmode": "verify-full",
+    }
+
+
+def test_no_two_instances_share_a_name_and_none_is_too_long(
+    renderer: Renderer, parameters_schema: dict[str, Any]
+) -> None:
+    seen: set[str] = set()
+    for instance in INSTANCES:
+        parameters = {**ORDER, **instance}
+        Draft202012Validator(parameters_schema).validate(parameters)
+        found = postgresql_names(renderer.render(parameters))
+        assert len(found) == 4
+        assert max(len(name.encode()) for name in found) <= MAX_POSTGRESQL_NAME
+        assert not seen & found, instance
+        seen |= found
+
+
+def test_names_of_different_instances_cannot_meet_in_kubernetes(complete: Rendering) -> None:
+    """Were one key the end of another, instance dev-x's first could be instance dev's second."""
+    for one, other in itertools.permutations(complete.resources.values(), 2):
+        keys = [
+            resource["metadata"]["annotations"]["crossplane.io/composition-resource-name"] for resource in (one, other)
+        ]
+        assert one["kind"] != other["kind"] or not keys[0].endswith(f"-{keys[1]}")
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"environment": "test"},
+        {"environment": "DEV"},
+        {"environment": "pr-0"},
+        {"environment": "pr-01"},
+        {"environment": "pr--1"},
+        {"environment": "pr-1e3"},
+        {"environment": "pr-99999999999"},
+        {"appName": ""},
+        {"appName": "1st"},
+        {"appName": "shop-"},
+        {"appName": "-shop"},
+        {"appName": "Shop"},
+        {"appName": "shöp"},
+        {"appName": "shop.app"},
+        {"appName": 'x"; DROP ROLE postgres; --'},
+        {"appName": "{{ shop }}"},
+        {"appName": "a" * 41},
+        {"size": "huge"},
+        {"storageGB": 0},
+        {"storageGB": "20"},
+        {"enableBackup": "no"},
+        {"vaultPath": ""},
+    ],
+)
+def test_the_schema_refuses(parameters_schema: dict[str, Any], parameters: Manifest) -> None:
+    assert not Draft202012Validator(parameters_schema).is_valid({**ORDER, **parameters})
+
+
+# What is told to whom
+
+
+def test_the_connection_secret_has_all_a_client_needs(complete: Rendering) -> None:
+    assert complete.connection == {
+        "username": "dev-user",
+        "password": password(complete.resources["user"]),
+        "endpoint": "postgres.example.org",
+        "port": "5432",
+        "database": "dev-db",
+        "sslmode": "verify-full",
+    }
+
+
+def test_the_connection_secret_has_only_keys_that_the_xrd_lets_through(complete: Rendering, xrd: Manifest) -> None:
+    assert set(complete.connection) == set(xrd["spec"]["connectionSecretKeys"])
+
+
+def test_vaults_credentials_stay_with_the_platform(complete: Rendering) -> None:
+    reference = complete.composite["status"]["vaultSecretRef"]
+    assert reference == {"namespace": "crossplane-system", "name": "postgresql-dev-vault"}
+    assert complete.resources["vault"]["spec"]["writeConnectionSecretToRef"] == reference
+    assert password(complete.resources["vault"]) not in complete.connection.values()
+
+
+def test_the_status_and_the_resources_hold_no_password(complete: Rendering) -> None:
+    told = f"{complete.composite} {complete.resources}"
+    assert not re.search(r"password of", told)
+
+
+def test_the_status_is_honest_about_backups(renderer: Renderer, complete: Rendering) -> None:
+    assert complete.composite["status"]["backup"] == "not requested"
+    asked = renderer.render({**ORDER, "enableBackup": True})
+    assert asked.composite["status"]["backup"] == "requested, not configured"
+
+
+def test_the_status_fits_its_schema(complete: Rendering, xrd: Manifest) -> None:
+    schema = xrd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]
+    status = {name: value for name, value in complete.composite["status"].items() if name != "conditions"}
+    assert set(status) == set(schema["properties"])
+    Draft202012Validator(schema).validate(status)
