@@ -5,7 +5,8 @@ Crossplane, told that its runtime is "External", installs a package's definition
 active ProviderRevision and FunctionRevision we start the program, and say in the revision's status where it serves and
 whether it is healthy.
 
-A program is started once per activation. One that dies later, or is stopped by a person, is reported and left alone.
+A program that gives up by itself is started again a few times, as a kubelet would do. One that is killed or stopped, as
+a person does to see what follows, is reported and left alone.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ from tests.testbed.supervise import Supervisor
 API_VERSION = "pkg.crossplane.io/v1"
 TLS_SECRET = "package-runtime-tls"
 HEALTH_INTERVAL = 1.0
+# A provider exits when definitions that were served a moment ago are not found after all: discovery is not consistent.
+RESTARTS = 5
 DEFINITION_KINDS = ("CustomResourceDefinition", "ManagedResourceDefinition")
 
 logger = logging.getLogger(__name__)
@@ -121,6 +124,7 @@ class PackageController:
         self._revisions: dict[str, Mapping[str, Any]] = {}
         self._changed = asyncio.Event()
         self._listed = False
+        self._restarts = 0
 
     def observe(self, event_type: str | None, revision: Mapping[str, Any]) -> None:
         """Take note of a watch event."""
@@ -174,11 +178,15 @@ class PackageController:
             # A provider that starts before its definitions are served exits.
             if not is_established(revision, served_definitions(self._api)):
                 return
-            self._start(revision)
+            self._restarts = 0
+            self._start(f"{revision['metadata']['name']} is active")
+        elif self._supervisor.job(self._program.name).gave_up and self._restarts < RESTARTS:
+            self._restarts += 1
+            self._start("it gave up by itself")
         self._report(revision, self._observed_health())
 
-    def _start(self, revision: Mapping[str, Any]) -> None:
-        logger.info("starting %s: %s is active", self._program.name, revision["metadata"]["name"])
+    def _start(self, why: str) -> None:
+        logger.info("starting %s: %s", self._program.name, why)
         try:
             lifecycle.bring_up(self._bed, self._supervisor, [self._program])
         except TestbedError as error:

@@ -56,6 +56,11 @@ class JobState:
     def runs(self) -> bool:
         return self.pid != 0
 
+    @property
+    def gave_up(self) -> bool:
+        """Whether the program ended by itself: neither killed nor stopped."""
+        return self.state == "EXITED" and self.exit_status >= 0
+
     def describe(self) -> str:
         if self.state == "EXITED":
             return f"exited (status {self.exit_status})" if self.exit_status >= 0 else "killed"

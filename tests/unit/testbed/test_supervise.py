@@ -58,6 +58,13 @@ def test_one_log_for_each_program(options: ServerOptions, bed: Bed) -> None:
 
 
 @pytest.mark.parametrize(
+    ("state", "exit_status", "gave_up"), [("EXITED", 1, True), ("EXITED", -1, False), ("STOPPED", 0, False)]
+)
+def test_only_what_ends_by_itself_has_given_up(state: str, exit_status: int, gave_up: bool) -> None:
+    assert JobState(state, 0, exit_status, started=0, now=0).gave_up is gave_up
+
+
+@pytest.mark.parametrize(
     ("state", "pid", "exit_status", "told"),
     [
         ("RUNNING", 7, 0, "running"),
