@@ -144,7 +144,7 @@ class PostgreSQLInstance(BaseComposite):
     def database(self, owner: Resource, reader: Resource, connections: int) -> Resource:
         """Compose the database; its owner may do all in it without a grant."""
         database = self.managed("db", "Database", ["Observe", "Create", "Update", "Delete"], owner, reader)
-        # PostgreSQL drops no role that a database still needs. The roles own the database, so they are deleted after it;
+        # PostgreSQL drops no role that a database still needs. Its owners in Kubernetes are deleted after it;
         # Kubernetes' garbage collector may let one of them go first, which is then tried again.
         database.metadata.ownerReferences = [owner_reference(role) for role in (owner, reader)]
         # template0 allows any encoding, and unlike template1 no open session can ever be in its way.
