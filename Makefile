@@ -72,12 +72,13 @@ sanity: ready ## ansible-test sanity, on a copy
 integration: ready ## integration targets, on test bed "test"; TARGET=name for one
 	$(ON_BED) $(ANSIBLE_TEST) integration $(TARGET)
 
-.PHONY: e2e
-e2e: build ## the playbooks end to end, on test bed "test": molecule's default scenario
+.PHONY: molecule
+molecule: build ## the playbooks from nothing to nothing, on test bed "test": molecule's default scenario
 	$(ON_BED) env MOLECULE_EPHEMERAL_DIRECTORY=$(CURDIR)/.ansible/molecule molecule test --no-command-borders
 
-.PHONY: molecule
-molecule: e2e ## the same
+.PHONY: e2e
+e2e: molecule ## that, and what playbooks survive
+	$(ON_BED) pytest tests/e2e
 
 .PHONY: oldest
 oldest: unit-oldest sanity-oldest integration-oldest ## the same for what is installed, on the oldest ansible-core and Python
