@@ -48,17 +48,57 @@ options:
       - The value of environment variable E(K8S_AUTH_KEY_FILE) is used when the option is not set.
     type: path
     aliases: [key_file]
-  proxy:
-    description:
-      - URL of an HTTP proxy to reach the API server through.
-      - The value of environment variable E(K8S_AUTH_PROXY) is used when the option is not set.
-    type: str
   validate_certs:
     description:
       - Whether the API server's certificate is verified, which is so unless this is set to V(false).
       - The value of environment variable E(K8S_AUTH_VERIFY_SSL) is used when the option is not set.
     type: bool
     aliases: [verify_ssl]
+  proxy:
+    description:
+      - URL of an HTTP proxy to reach the API server through.
+      - The value of environment variable E(K8S_AUTH_PROXY) is used when the option is not set. Without either,
+        C(proxy-url) of the kubeconfig, then E(HTTPS_PROXY) or E(HTTP_PROXY) are used.
+    type: str
+  no_proxy:
+    description:
+      - Hosts, domains, addresses and networks to reach without a proxy, separated by commas.
+      - The value of environment variable E(K8S_AUTH_NO_PROXY) is used when the option is not set. Without either,
+        E(NO_PROXY) is used.
+    type: str
+  proxy_headers:
+    description: What to tell the proxy.
+    type: dict
+    suboptions:
+      proxy_basic_auth:
+        description:
+          - User name and password for the proxy, with a colon between them.
+          - The value of environment variable E(K8S_AUTH_PROXY_HEADERS_PROXY_BASIC_AUTH) is used when the option is not
+            set.
+        type: str
+      basic_auth:
+        description:
+          - User name and password for the C(Authorization) header, with a colon between them.
+          - The value of environment variable E(K8S_AUTH_PROXY_HEADERS_BASIC_AUTH) is used when the option is not set.
+        type: str
+      user_agent:
+        description:
+          - The C(User-Agent) header.
+          - The value of environment variable E(K8S_AUTH_PROXY_HEADERS_USER_AGENT) is used when the option is not set.
+        type: str
+  impersonate_user:
+    description:
+      - Name of the user to act as.
+      - The value of environment variable E(K8S_AUTH_IMPERSONATE_USER) is used when the option is not set.
+    type: str
+  impersonate_groups:
+    description:
+      - Names of the groups to act as a member of. Needs O(impersonate_user).
+      - The value of environment variable E(K8S_AUTH_IMPERSONATE_GROUPS), with commas between the names, is used when
+        the option is not set.
+    type: list
+    elements: str
 requirements:
-  - kubernetes >= 29.0.0
+  - kubernetes >= 31.0.0
+  - urllib3 >= 2.2.0
 """

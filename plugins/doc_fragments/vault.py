@@ -49,13 +49,15 @@ options:
     default: 3
   auth_method:
     description:
-      - How to authenticate. The token of a login is revoked when the task ends.
+      - How to authenticate. The token of a login is revoked when the task ends. V(none) sends no token, for an agent
+        between here and Vault that adds one.
       - The value of environment variable E(ANSIBLE_HASHI_VAULT_AUTH_METHOD) is used when the option is not set.
     type: str
-    choices: [token, approle]
+    choices: [token, approle, kubernetes, jwt, userpass, cert, none]
     default: token
   auth_mount_point:
-    description: Mount point of the auth method, which is its name unless this is set. Not used with a token.
+    description:
+      - Mount point of the auth method, which is its name unless this is set. Not used with V(token) and V(none).
     type: str
   token:
     description:
@@ -76,7 +78,7 @@ options:
     default: .vault-token
   role_id:
     description:
-      - Role ID of the AppRole to log in with.
+      - Role ID of the AppRole, or name of the role, to log in with. V(cert) tries all roles when it is not set.
       - The value of environment variable E(ANSIBLE_HASHI_VAULT_ROLE_ID) is used when the option is not set.
     type: str
   secret_id:
@@ -84,6 +86,34 @@ options:
       - Secret ID of the AppRole to log in with.
       - The value of environment variable E(ANSIBLE_HASHI_VAULT_SECRET_ID) is used when the option is not set.
     type: str
+  jwt:
+    description:
+      - JSON Web Token to log in with. With V(kubernetes) it is the token of a service account, which is the pod's own
+        unless this is set.
+      - The value of environment variable E(ANSIBLE_HASHI_VAULT_JWT) is used when the option is not set.
+    type: str
+  auth_username:
+    description:
+      - User to log in as with V(userpass).
+      - The value of environment variable E(ANSIBLE_HASHI_VAULT_USERNAME) is used when the option is not set.
+    type: str
+  auth_password:
+    description:
+      - Password of O(auth_username).
+      - The value of environment variable E(ANSIBLE_HASHI_VAULT_PASSWORD) is used when the option is not set.
+    type: str
+  cert_auth_public_key:
+    description:
+      - Path of the certificate to log in with, as PEM, with V(cert).
+      - The value of environment variable E(ANSIBLE_HASHI_VAULT_CERT_AUTH_PUBLIC_KEY) is used when the option is not
+        set.
+    type: path
+  cert_auth_private_key:
+    description:
+      - Path of the key of O(cert_auth_public_key), as PEM.
+      - The value of environment variable E(ANSIBLE_HASHI_VAULT_CERT_AUTH_PRIVATE_KEY) is used when the option is not
+        set.
+    type: path
 requirements:
   - hvac >= 2.3.0
 """

@@ -13,12 +13,13 @@ description:
   - Configures a connection and its roles in Vault's database secrets engine, so that short-lived PostgreSQL logins can
     be read from it. What Vault already has is compared with what is wanted, and only what differs is written.
   - Vault tries a connection before it stores it. A password that Vault has is never sent again, for Vault may have
-    rotated it since; only when PostgreSQL refuses Vault's own is O(password) sent in its place.
+    rotated it since; only when PostgreSQL refuses Vault's own and takes O(password) is this sent in its place.
   - Logins of a V(readwrite) role act as the owner, so that whatever they create belongs to the owner. Logins of a
     V(readonly) role may read all that the owner has made and will make, and change nothing. When a lease ends, so do
     the sessions of its login.
   - A role is proved by using it. A credential is issued under a child token of its own, logs in, does what the role
     promises, and is revoked while its session is open.
+  - What was done is recorded at O(vault_path). A run that was killed, wherever it was, is finished by the next one.
 author: pnow.infra contributors (@pnow)
 extends_documentation_fragment:
   - pnow.infra.vault
@@ -33,6 +34,10 @@ options:
     description: Where the database secrets engine is mounted.
     type: str
     default: database
+  mount:
+    description: Whether to mount a database secrets engine at O(mount_point) if there is none.
+    type: bool
+    default: false
   host:
     description: Name or IP address of the PostgreSQL server, as Vault reaches it and the host that runs this task.
     type: str
@@ -54,6 +59,16 @@ options:
       - Unless given, Vault and the host that runs this task each use those that they trust anyway, and what an earlier
         task has set in Vault is left alone.
     type: str
+  tls_certificate:
+    description:
+      - Certificate, as PEM text, that Vault and the proof show to PostgreSQL. What an earlier task has set is left
+        alone unless this is given.
+    type: str
+  tls_private_key:
+    description:
+      - Key of O(tls_certificate), as PEM text. Vault does not tell the key that it keeps; it is sent whenever anything
+        else about the connection is.
+    type: str
   username:
     description:
       - Role that Vault logs in as. It needs C(CREATEROLE), and membership with C(ADMIN OPTION) in every
@@ -61,6 +76,56 @@ options:
     type: str
   password:
     description: Password of O(username).
+    type: str
+  rotate_root:
+    description:
+      - With V(once), Vault replaces O(password) by one that only Vault knows, as soon as it was registered. O(username)
+        must be a login that nobody but Vault uses.
+      - That it was done is recorded at O(vault_path), which is required then. How to see and repair each state is in
+        the collection's C(docs/recovery.md).
+    type: str
+    choices: [never, once]
+    default: never
+  root_rotation_statements:
+    description:
+      - Statements with which Vault changes its own password, with placeholders C({{name}}) and C({{password}}), instead
+        of the usual C(ALTER ROLE).
+    type: list
+    elements: str
+    default: []
+  username_template:
+    description: Template for the names of the logins; Vault's default when it is empty.
+    type: str
+    default: ""
+  password_policy:
+    description: Name of the Vault password policy for the logins' passwords; Vault's default when it is empty.
+    type: str
+    default: ""
+  max_open_connections:
+    description: How many connections Vault opens to the database at most.
+    type: int
+    default: 4
+  max_idle_connections:
+    description: How many of them it keeps open; V(0) means as many as O(max_open_connections), V(-1) none.
+    type: int
+    default: 0
+  max_connection_lifetime:
+    description: How long a connection is used; seconds, or a duration such as V(5m). V(0) means for ever.
+    type: str
+    default: "0"
+  verify_connection:
+    description:
+      - Whether Vault logs in to the database before it stores a connection. Without it, a password that Vault can not
+        use is noticed by the first credential only.
+    type: bool
+    default: true
+  vault_path:
+    description:
+      - Path of a secret, as C(vault kv get) takes it, in a key-value engine of either version. An application finds
+        there, as texts, C(endpoint), C(port), C(database), C(sslmode), C(mount_point), C(connection) and C(roles).
+      - Beside them, in custom metadata or with version 1 under keys that begin with C(pnow_infra_), stands which
+        registration was proved and whether its password was rotated.
+      - Whatever else is there is kept. Nothing is written unless it differs, so versions do not pile up.
     type: str
   connection_secret:
     description:
@@ -78,7 +143,8 @@ options:
         required: true
   roles:
     description:
-      - The roles that credentials can be read from. They are all that may use the connection.
+      - The roles that credentials can be read from. They are all that may use the connection; a role that is not listed
+        any more can not issue credentials, and is deleted only with O(purge_roles=true).
       - With O(state=absent) only the names count, and the roles that Vault knows of the connection are added.
     type: list
     elements: dict
@@ -107,16 +173,44 @@ options:
         description: How long a credential lives at most.
         type: str
         default: 24h
+      creation_statements:
+        description:
+          - SQL that makes a login, with placeholders C({{name}}), C({{password}}) and C({{expiration}}), instead of the
+            collection's own. What O(roles[].access) promises is proved all the same.
+        type: list
+        elements: str
+      revocation_statements:
+        description: SQL that ends a login, with placeholder C({{name}}), instead of the collection's own.
+        type: list
+        elements: str
+      renew_statements:
+        description: SQL that prolongs a login, with placeholders C({{name}}) and C({{expiration}}).
+        type: list
+        elements: str
+      rollback_statements:
+        description: SQL that clears up after a failed creation, with placeholder C({{name}}).
+        type: list
+        elements: str
+  purge_roles:
+    description:
+      - Whether the roles of this connection that O(roles) does not list are deleted, after all their credentials were
+        revoked. It needs a token that may list and read the roles of O(mount_point).
+    type: bool
+    default: false
   verify:
     description:
-      - When to prove the roles, which V(changed) does if this task changed something.
+      - When to prove the roles. V(changed) does so if this task changes something, and if O(vault_path) does not record
+        that this very registration was proved.
       - It needs to log in to PostgreSQL from where the task runs, and a token that may create child tokens.
     type: str
     choices: [changed, always, never]
     default: changed
   state:
     description:
-      - With V(absent), all credentials of the roles are revoked, then the roles and the connection are deleted.
+      - With V(absent), all credentials of the roles are revoked, then the roles, the connection and what is recorded at
+        O(vault_path) are deleted.
+      - Nothing is forced. Credentials that can not be revoked keep their role and connection, without which nobody
+        could revoke them later.
     type: str
     choices: [present, absent]
     default: present
@@ -126,7 +220,9 @@ notes:
   - The token's policies must allow C(read), C(create), C(update) and C(delete) on C(MOUNT_POINT/config/NAME) and
     C(MOUNT_POINT/roles/ROLE). To prove roles, also C(read) on C(MOUNT_POINT/creds/ROLE), and C(update) on
     C(auth/token/create) and C(sys/leases/revoke). For O(state=absent), also C(update) and C(sudo) on
-    C(sys/leases/revoke-prefix/MOUNT_POINT/creds/ROLE).
+    C(sys/leases/revoke-prefix/MOUNT_POINT/creds/ROLE). For O(rotate_root=once), C(update) on
+    C(MOUNT_POINT/rotate-root/NAME). For O(vault_path), the four on its path, in version 2 of the engine on both its
+    C(data/) and its C(metadata/) path. For O(mount=true), C(create) and C(update) on C(sys/mounts/MOUNT_POINT).
   - PostgreSQL 14 or newer is needed.
 seealso:
   - module: pnow.infra.xrd_claim
@@ -149,6 +245,8 @@ EXAMPLES = r"""
         owner: dev-user
         reader: dev-reader
         max_ttl: 12h
+    vault_path: secret/database/dev
+    rotate_root: once
 
 - name: Without Kubernetes, and proved even if nothing changed
   pnow.infra.vault_db_register:
@@ -168,6 +266,7 @@ EXAMPLES = r"""
     roles:
       - name: dev-readwrite
       - name: dev-readonly
+    vault_path: secret/database/dev
     state: absent
 """
 
@@ -190,6 +289,14 @@ roles:
   type: list
   elements: str
   sample: [dev-readwrite, dev-readonly]
+irrevocable_leases:
+  description: The leases that Vault has given up to revoke, as far as the token may see them.
+  returned: when O(state=absent) fails because credentials could not be revoked
+  type: list
+  elements: dict
+  contains:
+    lease_id: {description: The lease., type: str}
+    error: {description: Why it could not be revoked., type: str}
 verified:
   description: What was proved of each role; empty when nothing was.
   returned: success
@@ -213,6 +320,7 @@ verified:
 """
 
 from functools import partial
+from typing import Any
 
 from ansible_collections.pnow.infra.plugins.module_utils._clients import kubernetes, vault
 from ansible_collections.pnow.infra.plugins.module_utils._clients.clock import SystemClock
@@ -230,14 +338,36 @@ ROLE = {
     "reader": {"type": "str"},
     "default_ttl": {"type": "str", "default": "1h"},
     "max_ttl": {"type": "str", "default": "24h"},
+    "creation_statements": {"type": "list", "elements": "str"},
+    "revocation_statements": {"type": "list", "elements": "str"},
+    "renew_statements": {"type": "list", "elements": "str"},
+    "rollback_statements": {"type": "list", "elements": "str"},
 }
 
-SSLMODES = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
+CONNECTION: dict[str, dict[str, Any]] = {
+    "host": {"type": "str"},
+    "port": {"type": "int"},
+    "database": {"type": "str"},
+    "sslmode": {"type": "str", "choices": ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]},
+    "tls_ca": {"type": "str"},
+    "tls_certificate": {"type": "str"},
+    "tls_private_key": {"type": "str", "no_log": True},
+    "username": {"type": "str"},
+    "password": {"type": "str", "no_log": True},
+    "rotate_root": {"type": "str", "choices": ["never", "once"], "default": "never"},
+    "root_rotation_statements": {"type": "list", "elements": "str", "default": []},
+    "username_template": {"type": "str", "default": ""},
+    "password_policy": {"type": "str", "default": "", "no_log": False},
+    "max_open_connections": {"type": "int", "default": 4},
+    "max_idle_connections": {"type": "int", "default": 0},
+    "max_connection_lifetime": {"type": "str", "default": "0"},
+    "verify_connection": {"type": "bool", "default": True},
+}
 
 
 def reconcile(request: Request) -> Outcome:
     clock = SystemClock()
-    cluster = partial(kubernetes.connect, request.options["kubernetes"], clock)
+    cluster = partial(kubernetes.connect, request.options["kubernetes"], clock, request.reporter.warn)
     with vault.connect(request.options, clock, request.redactor.remember) as api:
         return reconcile_registration(request, api, cluster, PostgreSQLServers())
 
@@ -250,14 +380,11 @@ TASK = Task(
         "connection_secret": {"type": "dict", "no_log": False, "options": SECRET},
         "name": {"type": "str", "required": True},
         "mount_point": {"type": "str", "default": "database"},
-        "host": {"type": "str"},
-        "port": {"type": "int"},
-        "database": {"type": "str"},
-        "sslmode": {"type": "str", "choices": SSLMODES},
-        "tls_ca": {"type": "str"},
-        "username": {"type": "str"},
-        "password": {"type": "str", "no_log": True},
+        "mount": {"type": "bool", "default": False},
+        **CONNECTION,
+        "vault_path": {"type": "str"},
         "roles": {"type": "list", "elements": "dict", "default": [], "options": ROLE},
+        "purge_roles": {"type": "bool", "default": False},
         "verify": {"type": "str", "choices": ["changed", "always", "never"], "default": "changed"},
     },
     reconcile=reconcile,

@@ -196,7 +196,7 @@ from ansible_collections.pnow.infra.plugins.module_utils._runtime.task import Ou
 
 def reconcile(request: Request) -> Outcome:
     clock = SystemClock()
-    with connect(request.options, clock) as api:
+    with connect(request.options, clock, request.reporter.warn) as api:
         return reconcile_claims(request, api, clock)
 
 

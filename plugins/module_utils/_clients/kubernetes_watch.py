@@ -6,63 +6,63 @@
 from __future__ import annotations
 
 import queue
-import random
 import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 from .._domain import errors
 from .._domain.manifest import Manifest, ObjectRef, ref_of
 from .._domain.ports import Seen, Silence
-
-HEARTBEAT = 1.0
-CONNECTION_LIFETIME = 300
+from .kubernetes_policy import Policy
 
 
 class Watchable(Protocol):
     """The part of the client that a watch needs."""
 
-    def page(self, collection: ObjectRef, query: Mapping[str, str]) -> Manifest: ...
+    def path_of(self, ref: ObjectRef) -> str: ...
 
-    def open_watch(self, collection: ObjectRef, query: Mapping[str, str], timeout: int) -> Iterator[Manifest]: ...
+    def pages(self, collection: ObjectRef, query: Mapping[str, str]) -> Iterator[Manifest]: ...
+
+    def open_watch(
+        self, collection: ObjectRef, query: Mapping[str, str]
+    ) -> AbstractContextManager[Iterator[Manifest]]: ...
 
 
-class WatchExpired(Exception):
-    """The server has forgotten the resource version we wanted to resume from (410 Gone)."""
-
-
-Message = Seen | Silence | errors.InfraError
+class Expired(Exception):
+    """The server has forgotten what we wanted to go on from (410 Gone): the state has to be read afresh."""
 
 
 @contextmanager
-def watch_groups(api: Watchable, refs: Sequence[ObjectRef]) -> Iterator[Iterator[Seen | Silence]]:
-    """Implements ``ports.Kubernetes.watch``."""
-    messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
+def watch_groups(api: Watchable, refs: Sequence[ObjectRef], policy: Policy) -> Iterator[Iterator[Seen | Silence]]:
+    """Implements ``ports.Kubernetes.watch``. Raises NotServed for a kind that is not served when the watch begins."""
+    messages: queue.SimpleQueue[Seen | Silence | Exception] = queue.SimpleQueue()
     stopped = threading.Event()
-    groups: dict[ObjectRef, list[ObjectRef]] = defaultdict(list)
+    members: dict[ObjectRef, list[ObjectRef]] = defaultdict(list)
     for ref in refs:
-        groups[ObjectRef(ref.api_version, ref.kind, "", ref.namespace)].append(ref)
-    for collection, members in groups.items():
-        group = _Group(api, collection, members, messages, stopped)
-        # Daemons: a thread may sit in a read for minutes, and the process must be able to end meanwhile.
+        members[ObjectRef(ref.api_version, ref.kind, "", ref.namespace)].append(ref)
+    for collection in members:
+        api.path_of(collection)
+    for collection, watched in members.items():
+        group = _Group(api, collection, watched, policy, messages=messages, stopped=stopped)
+        # Daemons: a thread may sit in a read for a minute, and the process must be able to end meanwhile.
         threading.Thread(target=group.run, name=f"watch {collection.kind}", daemon=True).start()
     try:
-        yield _received(messages)
+        yield _received(messages, policy.heartbeat)
     finally:
         stopped.set()
 
 
-def _received(messages: queue.SimpleQueue[Message]) -> Iterator[Seen | Silence]:
+def _received(messages: queue.SimpleQueue[Seen | Silence | Exception], heartbeat: float) -> Iterator[Seen | Silence]:
     trouble = ""
     while True:
         try:
-            message = messages.get(timeout=HEARTBEAT)
+            message = messages.get(timeout=heartbeat)
         except queue.Empty:
             yield Silence(trouble)
             continue
-        if isinstance(message, errors.InfraError):
+        if isinstance(message, Exception):
             raise message
         trouble = message.trouble if isinstance(message, Silence) else ""
         yield message
@@ -76,60 +76,81 @@ class _Group:
         api: Watchable,
         collection: ObjectRef,
         refs: Sequence[ObjectRef],
-        messages: queue.SimpleQueue[Message],
+        policy: Policy,
+        *,
+        messages: queue.SimpleQueue[Seen | Silence | Exception],
         stopped: threading.Event,
     ) -> None:
         self._api = api
         self._collection = collection
         self._refs = {(ref.namespace, ref.name): ref for ref in refs}
         self._query = {"fieldSelector": f"metadata.name={refs[0].name}"} if len(refs) == 1 else {}
+        self._policy = policy
         self._messages = messages
         self._stopped = stopped
         self._version = ""
+        self._idle = 0
+        self._troubled = False
 
     def run(self) -> None:
-        while not self._stopped.is_set():
-            try:
-                if not self._version:
-                    self._list()
-                self._follow()
-            except WatchExpired:
-                self._version = ""
-            except errors.Unreachable as error:
-                self._messages.put(Silence(trouble=error.message))
-                self._stopped.wait(random.uniform(0.5, 1.5))
-            except errors.InfraError as error:
-                self._messages.put(error)
-                return
+        """Watches until stopped. Whatever can not be mended by going on is raised where the messages are read."""
+        try:
+            while not self._stopped.is_set():
+                self._connect()
+                # Never at once: a server, or a proxy before it, may end every connection as soon as it has begun.
+                self._stopped.wait(self._policy.watch_pause(self._idle))
+        except Exception as error:
+            self._messages.put(error)
+
+    def _connect(self) -> None:
+        self._idle += 1
+        try:
+            if not self._version:
+                self._list()
+            self._follow()
+        except Expired:
+            self._version = ""
+        except errors.NotServed:
+            # The kind was served when the watch began: with its definition its objects are gone.
+            self._version = ""
+            for ref in self._refs.values():
+                self._messages.put(Seen(ref, None))
+        except errors.Unreachable as error:
+            self._troubled = True
+            self._messages.put(Silence(trouble=error.message))
 
     def _list(self) -> None:
         """The present state of every watched object, also of those that do not exist."""
         found: dict[ObjectRef, Manifest] = {}
-        token = ""
-        while True:
-            page = self._api.page(self._collection, {**self._query, "continue": token})
+        version = ""
+        for page in self._api.pages(self._collection, self._query):
             found |= {ref: item for item in page["items"] if (ref := self._watched(item)) is not None}
-            token = page["metadata"].get("continue") or ""
-            if not token:
-                break
+            version = str(page["metadata"].get("resourceVersion") or "")
         for ref in self._refs.values():
             self._messages.put(Seen(ref, found.get(ref)))
-        self._version = page["metadata"]["resourceVersion"]
+        self._version = version
 
     def _follow(self) -> None:
-        query = {**self._query, "resourceVersion": self._version}
-        for event in self._api.open_watch(self._collection, query, CONNECTION_LIFETIME):
-            if self._stopped.is_set():
-                return
-            manifest = event["object"]
-            if event["type"] == "ERROR":
-                if manifest.get("code") == 410:
-                    raise WatchExpired
-                raise errors.Unreachable(f"the watch on {self._collection.kind} failed: {manifest.get('message', '')}")
-            self._version = manifest["metadata"]["resourceVersion"]
-            ref = self._watched(manifest)
-            if ref is not None and event["type"] != "BOOKMARK":
-                self._messages.put(Seen(ref, None if event["type"] == "DELETED" else manifest))
+        with self._api.open_watch(self._collection, {**self._query, "resourceVersion": self._version}) as events:
+            if self._troubled:
+                self._troubled = False
+                self._messages.put(Silence())
+            for event in events:
+                if self._stopped.is_set():
+                    return
+                self._take(str(event.get("type")), event.get("object") or {})
+
+    def _take(self, event: str, manifest: Manifest) -> None:
+        if event == "ERROR":
+            self._version = ""  # whatever it was, the state read afresh is right
+            if manifest.get("code") == 410:
+                raise Expired
+            raise errors.Unreachable(f"the watch on {self._collection.kind} failed: {manifest.get('message', '')}")
+        self._idle = 0
+        self._version = str(manifest["metadata"]["resourceVersion"])
+        ref = self._watched(manifest)
+        if ref is not None and event != "BOOKMARK":
+            self._messages.put(Seen(ref, None if event == "DELETED" else manifest))
 
     def _watched(self, manifest: Manifest) -> ObjectRef | None:
         ref = ref_of(manifest)

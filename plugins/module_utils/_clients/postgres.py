@@ -10,8 +10,8 @@ import socket
 import ssl
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from .._domain import errors
@@ -42,8 +42,8 @@ class PostgreSQLServers:
                 f"the Python library {IMPORT_ERROR.name} is not installed where this task runs",
                 next_step="install the collection's requirements.txt there, or set verify to never",
             )
-        with _root_certificate(endpoint) as certificate:
-            connection = _connect(endpoint, username, password, certificate)
+        with ExitStack() as files:
+            connection = _connect(endpoint, username, password, _tls_files(endpoint, files))
         timer = threading.Timer(SESSION_LIMIT, _hang_up, [connection.fileno()])
         timer.daemon = True
         timer.start()
@@ -76,7 +76,7 @@ class PostgreSQLSession:
             raise errors.Rejected(f"PostgreSQL rejects it in {self._endpoint}: {_said(error)}") from error
 
 
-def _connect(endpoint: Endpoint, username: str, password: str, certificate: str | None) -> psycopg.Connection:
+def _connect(endpoint: Endpoint, username: str, password: str, tls: Mapping[str, Any]) -> psycopg.Connection:
     try:
         return psycopg.connect(
             host=endpoint.host,
@@ -85,7 +85,7 @@ def _connect(endpoint: Endpoint, username: str, password: str, certificate: str 
             user=username,
             password=password,
             sslmode=endpoint.sslmode,
-            sslrootcert=certificate,
+            **tls,
             connect_timeout=CONNECT_TIMEOUT,
             application_name="pnow.infra",
             options=f"-c statement_timeout={STATEMENT_TIMEOUT}s",
@@ -97,20 +97,27 @@ def _connect(endpoint: Endpoint, username: str, password: str, certificate: str 
         raise errors.Unreachable(f"{endpoint} can not be reached from here: {_said(error)}") from error
 
 
-@contextmanager
-def _root_certificate(endpoint: Endpoint) -> Iterator[str | None]:
-    """The file to check the server's certificate against; libpq takes nothing but files."""
-    if endpoint.tls_ca:
-        with tempfile.NamedTemporaryFile("w", prefix="pnow-infra-", suffix=".crt") as file:
-            file.write(endpoint.tls_ca)
-            file.flush()
-            yield file.name
-    elif endpoint.sslmode in CHECKED_SSLMODES and "PGSSLROOTCERT" not in os.environ:
+def _tls_files(endpoint: Endpoint, files: ExitStack) -> dict[str, Any]:
+    """TLS material for as long as ``files`` is open, private to the user; libpq takes nothing but files."""
+    texts = {
+        "sslrootcert": endpoint.tls_ca,
+        "sslcert": endpoint.tls_certificate,
+        "sslkey": endpoint.tls_private_key,
+    }
+    named: dict[str, Any] = {option: files.enter_context(_file(text)) for option, text in texts.items() if text}
+    if not endpoint.tls_ca and endpoint.sslmode in CHECKED_SSLMODES and "PGSSLROOTCERT" not in os.environ:
         # libpq would look in the home of the user only; and the library that psycopg brings along does not know where
         # this host keeps the certificates that it trusts, as Python does.
-        yield ssl.get_default_verify_paths().cafile or "system"
-    else:
-        yield None
+        named["sslrootcert"] = ssl.get_default_verify_paths().cafile or "system"
+    return named
+
+
+@contextmanager
+def _file(text: str) -> Iterator[str]:
+    with tempfile.NamedTemporaryFile("w", prefix="pnow-infra-", suffix=".pem") as file:
+        file.write(text)
+        file.flush()
+        yield file.name
 
 
 def _was_refused(error: psycopg.Error) -> bool:

@@ -11,14 +11,13 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 from .._domain import errors
 from .._domain.ports import Clock
 from .._domain.text import inert
-from .._domain.vault_ports import Credential, Data, Engine
-from . import vault_errors
+from .._domain.vault_ports import Credential, Data, Engine, StuckLease
+from . import vault_auth, vault_errors
 
 try:
     import requests
@@ -51,11 +50,17 @@ def connect(options: Mapping[str, Any], clock: Clock, learn: Learn) -> Iterator[
         )
     api = VaultApi(_adapter(options), clock, options["retries"], learn)
     try:
-        if options["auth_method"] == "approle":
-            with api.logged_in(_approle_path(options), _approle(options)) as logged_in:
-                yield logged_in
+        method = options["auth_method"]
+        if method == "none":
+            yield api
+        elif method == "token":
+            yield api.with_token(vault_auth.token(options))
         else:
-            yield api.with_token(_token(options))
+            login = vault_auth.login(options)
+            for secret in login.secrets:
+                learn(secret)
+            with api.logged_in(login.path, login.data) as logged_in:
+                yield logged_in
     finally:
         api.close()
 
@@ -65,6 +70,7 @@ def _adapter(options: Mapping[str, Any]) -> RawAdapter:
         raise errors.InvalidOption("timeout or retries is too small", next_step="give at least 1 second and 0 retries")
     session = requests.Session()
     session.headers["User-Agent"] = USER_AGENT
+    session.cert = vault_auth.client_certificate(options)
     # hvac heeds its own argument only where the session does not verify.
     session.verify = options["ca_cert"] or True if options["validate_certs"] is not False else False
     return RawAdapter(
@@ -74,30 +80,6 @@ def _adapter(options: Mapping[str, Any]) -> RawAdapter:
         namespace=options["namespace"],
         session=session,
     )
-
-
-def _token(options: Mapping[str, Any]) -> str:
-    """The token of the options, or of the file that ``vault login`` leaves."""
-    if options["token"]:
-        return str(options["token"]).strip()
-    path = Path(options["token_path"] or "~").expanduser() / str(options["token_file"])
-    with suppress(OSError, UnicodeDecodeError):
-        if token := path.read_text(encoding="utf-8").strip():
-            return token
-    raise errors.Unauthorized(
-        f"there is no token for Vault at {options['url']}",
-        next_step=f"set token (VAULT_TOKEN), log in so that {path} has one, or choose another auth_method",
-    )
-
-
-def _approle_path(options: Mapping[str, Any]) -> str:
-    return f"auth/{options['auth_mount_point'] or 'approle'}/login"
-
-
-def _approle(options: Mapping[str, Any]) -> Data:
-    if not options["role_id"]:
-        raise errors.InvalidOption("role_id is missing", next_step="auth_method approle needs it")
-    return {"role_id": options["role_id"], "secret_id": options["secret_id"] or ""}
 
 
 class VaultApi:
@@ -126,10 +108,19 @@ class VaultApi:
     def read(self, path: str) -> Data | None:
         """The data at a path; None when there is nothing."""
         status, body = self._request("GET", path)
-        if status == 404:
-            return None
-        data: Data | None = self._checked(vault_errors.READ, path, status, body).get("data")
+        # Of a key-value secret whose newest version was deleted, what is left comes with a 404.
+        data: Data | None = (body if status == 404 else self._checked(vault_errors.READ, path, status, body)).get(
+            "data"
+        )
         return data
+
+    def list_keys(self, path: str) -> list[str]:
+        """What is below a path, none when there is nothing."""
+        status, body = self._request("LIST", path)
+        if status == 404:
+            return []
+        data = self._checked(vault_errors.LIST, path, status, body).get("data") or {}
+        return [str(key) for key in data.get("keys") or []]
 
     def write(self, path: str, data: Mapping[str, Any]) -> None:
         self._checked(vault_errors.WRITE, path, *self._request("POST", path, data))
@@ -137,19 +128,32 @@ class VaultApi:
     def delete(self, path: str) -> None:
         self._checked(vault_errors.DELETE, path, *self._request("DELETE", path))
 
-    def engine(self, mount_point: str) -> Engine:
-        """The secrets engine at a mount point. Raises InvalidOption when there is none that the token may see."""
-        path = f"sys/internal/ui/mounts/{mount_point}"
-        status, body = self._request("GET", path)
+    def engine(self, path: str) -> Engine:
+        """The secrets engine that serves a path. Raises InvalidOption when there is none that the token may see."""
+        inquiry = f"sys/internal/ui/mounts/{path}"
+        status, body = self._request("GET", inquiry)
         if status in (400, 403, 404) and not vault_errors.is_invalid_token(body):
-            raise vault_errors.no_engine(self.server, mount_point)
-        data = self._checked(vault_errors.READ, path, status, body).get("data") or {}
-        return Engine(type=str(data.get("type")), max_lease_ttl=int(data.get("config", {}).get("max_lease_ttl") or 0))
+            raise vault_errors.no_engine(self.server, path)
+        data = self._checked(vault_errors.READ, inquiry, status, body).get("data") or {}
+        return Engine(
+            type=str(data.get("type")),
+            mount_point=str(data.get("path") or path).strip("/"),
+            max_lease_ttl=int((data.get("config") or {}).get("max_lease_ttl") or 0),
+            version=int((data.get("options") or {}).get("version") or 1),
+        )
 
     def revoke_leases(self, prefix: str) -> None:
         """Revokes all leases under a prefix and waits until that has been done."""
         path = f"sys/leases/revoke-prefix/{prefix}"
         self._checked(vault_errors.REVOKE, path, *self._request("POST", path, {"sync": True}, timeout=REVOKE_TIMEOUT))
+
+    def irrevocable_leases(self, prefix: str) -> list[StuckLease]:
+        """The leases under a prefix that Vault has given up to revoke; Vault lists 10000 of all prefixes at most."""
+        path = "sys/leases"
+        body = self._checked(vault_errors.READ, path, *self._request("GET", f"{path}?type=irrevocable"))
+        leases = (body.get("data") or {}).get("leases") or []
+        found = [StuckLease(str(lease.get("lease_id")), inert(lease.get("error") or "", 300)) for lease in leases]
+        return [lease for lease in found if lease.lease_id.startswith(f"{prefix}/")]
 
     @contextmanager
     def issuer(self, ttl: int) -> Iterator[VaultApi]:

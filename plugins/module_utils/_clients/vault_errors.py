@@ -22,13 +22,15 @@ class Verb:
 
 
 READ = Verb("read", "read")
+LIST = Verb("list", "list")
 WRITE = Verb("write", "create and update")
 DELETE = Verb("delete", "delete")
 GET_TOKEN = Verb("get a token at", "update")
 REVOKE = Verb("revoke leases at", "update")
 
 # Paths that Vault guards twice.
-SUDO_PATHS = ("sys/leases/revoke-prefix/",)
+SUDO_PATHS = ("sys/leases/revoke-prefix/", "sys/leases/lookup/")
+SUDO_PATH = "sys/leases"
 
 
 def passing(error: Exception) -> bool:
@@ -51,11 +53,11 @@ def unreachable(server: str, error: Exception, attempts: int) -> errors.InfraErr
     )
 
 
-def no_engine(server: str, mount_point: str) -> errors.InvalidOption:
-    """The error for a mount point where nothing is to be seen; Vault does not say which of the two reasons it is."""
+def no_engine(server: str, path: str) -> errors.InvalidOption:
+    """The error for a path that nothing is seen to serve; Vault does not say which of the two reasons it is."""
     return errors.InvalidOption(
-        f"Vault at {server} has no secrets engine at {mount_point}/ that the token may see",
-        next_step=f"mount one (vault secrets enable -path={mount_point} database) or correct mount_point or the policy",
+        f"Vault at {server} has no secrets engine at {path}/ that the token may see",
+        next_step="mount one (vault secrets enable -path=...) or correct the path or the policy",
     )
 
 
@@ -96,7 +98,7 @@ def _invalid_token(server: str) -> errors.Unauthorized:
 
 
 def _forbidden(server: str, verb: Verb, path: str) -> errors.Forbidden:
-    sudo = " and sudo" if path.startswith(SUDO_PATHS) else ""
+    sudo = " and sudo" if path.startswith(SUDO_PATHS) or path == SUDO_PATH else ""
     return errors.Forbidden(
         f"Vault at {server} does not allow to {verb.words} {path}",
         next_step=f"grant {verb.capabilities}{sudo} on {path} to the token, or use one that has not expired",
@@ -106,7 +108,7 @@ def _forbidden(server: str, verb: Verb, path: str) -> errors.Forbidden:
 def _login_help(path: str) -> str:
     if path == "auth/token/create":
         return "use a service token, or set verify to never"
-    return "check auth_mount_point, role_id and secret_id"
+    return "check auth_mount_point, and what auth_method logs in with"
 
 
 def _not_serving(server: str, message: str) -> errors.Unreachable:

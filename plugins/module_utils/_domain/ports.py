@@ -48,6 +48,9 @@ class Silence:
 class Kubernetes(Protocol):
     """One API server. Reads are retried; a failure is an error of ``_domain.errors`` that names the server."""
 
+    def bounded_by(self, moment: float) -> Kubernetes:
+        """The same server, asked until that moment of the clock: what would last longer is Unreachable."""
+
     def get(self, ref: ObjectRef) -> Manifest | None: ...
 
     def list_objects(self, api_version: str, kind: str, namespace: str = "", labels: str = "") -> list[Manifest]:

@@ -9,12 +9,18 @@ and splits each of them at its semicolons unless it contains the word END. All o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .errors import InvalidOption
 
 LOGIN = '"{{name}}"'
 LOGIN_NAME = "'{{name}}'"
 PASSWORD = "'{{password}}'"  # noqa: S105 - Vault's placeholder for one
 EXPIRATION = "'{{expiration}}'"
+
+# What Vault knows the login and its password by.
+NAMES = ("{{name}}", "{{username}}")
+PASSWORDS = ("{{password}}",)
 
 # Longer names are cut by PostgreSQL without an error.
 LONGEST = 63
@@ -34,6 +40,20 @@ def checked_name(name: str, option: str) -> str:
             next_step=f"use a name without control characters, {', '.join(MISREAD)}",
         )
     return name
+
+
+def checked_statements(lines: Sequence[str], option: str, needed: Sequence[Sequence[str]]) -> list[str]:
+    """Statements of the user's own, if there are any. Of each group of placeholders in ``needed`` one must occur.
+
+    Raises InvalidOption naming ``option``.
+    """
+    for placeholders in needed if lines else ():
+        if not any(placeholder in line for line in lines for placeholder in placeholders):
+            raise InvalidOption(
+                f"{option} has no {' or '.join(placeholders)}",
+                next_step="write it where Vault is to put the login's own; it does so in every statement",
+            )
+    return list(lines)
 
 
 def quoted_identifier(name: str) -> str:

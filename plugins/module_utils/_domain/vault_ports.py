@@ -17,10 +17,12 @@ Data = dict[str, Any]
 
 @dataclass(frozen=True)
 class Engine:
-    """A mounted secrets engine; ``max_lease_ttl`` is what its leases end at, in seconds."""
+    """A mounted secrets engine. Its leases end after ``max_lease_ttl`` seconds; ``version`` is of a key-value one."""
 
     type: str
-    max_lease_ttl: int
+    mount_point: str
+    max_lease_ttl: int = 0
+    version: int = 1
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,14 @@ class Credential:
     lease_id: str
     username: str
     password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class StuckLease:
+    """A lease that Vault has given up to revoke, and why; the login behind it may still work."""
+
+    lease_id: str
+    error: str
 
 
 class Issuer(Protocol):
@@ -51,11 +61,17 @@ class Vault(Protocol):
 
     def delete(self, path: str) -> None: ...
 
-    def engine(self, mount_point: str) -> Engine:
-        """The secrets engine at a mount point. Raises InvalidOption when there is none that the token may see."""
+    def list_keys(self, path: str) -> list[str]:
+        """What is below a path, none when there is nothing."""
+
+    def engine(self, path: str) -> Engine:
+        """The secrets engine that serves a path. Raises InvalidOption when there is none that the token may see."""
 
     def revoke_leases(self, prefix: str) -> None:
         """Revokes all leases under a prefix and waits until that has been done."""
+
+    def irrevocable_leases(self, prefix: str) -> list[StuckLease]:
+        """The leases under a prefix that Vault has given up to revoke."""
 
     def issuer(self, ttl: int) -> AbstractContextManager[Issuer]:
         """A child token of this one that lives ``ttl`` seconds at most, and no longer than the context."""

@@ -28,6 +28,16 @@ def _not_from_env(name: str) -> bool:
         raise AnsibleFallbackNotFound from None
 
 
+PROXY_HEADERS: ArgumentSpec = {
+    "proxy_basic_auth": {
+        "type": "str",
+        "no_log": True,
+        "fallback": _from_env("K8S_AUTH_PROXY_HEADERS_PROXY_BASIC_AUTH"),
+    },
+    "basic_auth": {"type": "str", "no_log": True, "fallback": _from_env("K8S_AUTH_PROXY_HEADERS_BASIC_AUTH")},
+    "user_agent": {"type": "str", "fallback": _from_env("K8S_AUTH_PROXY_HEADERS_USER_AGENT")},
+}
+
 KUBERNETES: ArgumentSpec = {
     "kubeconfig": {"type": "path", "fallback": _from_env("K8S_AUTH_KUBECONFIG")},
     "context": {"type": "str", "fallback": _from_env("K8S_AUTH_CONTEXT")},
@@ -36,8 +46,16 @@ KUBERNETES: ArgumentSpec = {
     "ca_cert": {"type": "path", "aliases": ["ssl_ca_cert"], "fallback": _from_env("K8S_AUTH_SSL_CA_CERT")},
     "client_cert": {"type": "path", "aliases": ["cert_file"], "fallback": _from_env("K8S_AUTH_CERT_FILE")},
     "client_key": {"type": "path", "aliases": ["key_file"], "fallback": _from_env("K8S_AUTH_KEY_FILE")},
-    "proxy": {"type": "str", "fallback": _from_env("K8S_AUTH_PROXY")},
     "validate_certs": {"type": "bool", "aliases": ["verify_ssl"], "fallback": _from_env("K8S_AUTH_VERIFY_SSL")},
+    "proxy": {"type": "str", "fallback": _from_env("K8S_AUTH_PROXY")},
+    "no_proxy": {"type": "str", "fallback": _from_env("K8S_AUTH_NO_PROXY")},
+    "proxy_headers": {"type": "dict", "apply_defaults": True, "options": PROXY_HEADERS},
+    "impersonate_user": {"type": "str", "fallback": _from_env("K8S_AUTH_IMPERSONATE_USER")},
+    "impersonate_groups": {
+        "type": "list",
+        "elements": "str",
+        "fallback": _from_env("K8S_AUTH_IMPERSONATE_GROUPS"),
+    },
 }
 
 VAULT: ArgumentSpec = {
@@ -57,7 +75,7 @@ VAULT: ArgumentSpec = {
     "retries": {"type": "int", "default": 3, "fallback": _from_env("ANSIBLE_HASHI_VAULT_RETRIES")},
     "auth_method": {
         "type": "str",
-        "choices": ["token", "approle"],
+        "choices": ["token", "approle", "kubernetes", "jwt", "userpass", "cert", "none"],
         "default": "token",
         "fallback": _from_env("ANSIBLE_HASHI_VAULT_AUTH_METHOD"),
     },
@@ -72,6 +90,15 @@ VAULT: ArgumentSpec = {
     },
     "role_id": {"type": "str", "fallback": _from_env("ANSIBLE_HASHI_VAULT_ROLE_ID")},
     "secret_id": {"type": "str", "no_log": True, "fallback": _from_env("ANSIBLE_HASHI_VAULT_SECRET_ID")},
+    "jwt": {"type": "str", "no_log": True, "fallback": _from_env("ANSIBLE_HASHI_VAULT_JWT")},
+    "auth_username": {"type": "str", "fallback": _from_env("ANSIBLE_HASHI_VAULT_USERNAME")},
+    "auth_password": {"type": "str", "no_log": True, "fallback": _from_env("ANSIBLE_HASHI_VAULT_PASSWORD")},
+    "cert_auth_public_key": {"type": "path", "fallback": _from_env("ANSIBLE_HASHI_VAULT_CERT_AUTH_PUBLIC_KEY")},
+    "cert_auth_private_key": {
+        "type": "path",
+        "no_log": False,
+        "fallback": _from_env("ANSIBLE_HASHI_VAULT_CERT_AUTH_PRIVATE_KEY"),
+    },
 }
 
 WAIT: ArgumentSpec = {

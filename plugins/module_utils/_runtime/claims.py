@@ -12,9 +12,9 @@ from typing import Any
 from .._domain.blockers import Blocker, deepest_first, summary
 from .._domain.claim import Claim, claim_from, composite_ref, connection_secret_name
 from .._domain.definition import XRD_API_VERSION, XRD_KIND, definition_of
-from .._domain.errors import Failed, Forbidden, InvalidOption, NotServed, TimedOut
+from .._domain.errors import Failed, Forbidden, InvalidOption, NotServed, TimedOut, Unreachable
 from .._domain.gitops import require_free
-from .._domain.manifest import Manifest, ObjectRef, being_deleted, conditions, ref_of
+from .._domain.manifest import Condition, Manifest, ObjectRef, being_deleted, conditions, ref_of
 from .._domain.plan import Plan
 from .._domain.ports import Clock, Kubernetes
 from .._domain.readiness import CROSSPLANE_RULE, Phase, assess
@@ -25,11 +25,15 @@ from .removing import await_gone, delete_all
 from .task import Outcome, Request
 from .waiting import Deadline, Waited, await_all
 
+# How long reading what blocks may take, in seconds.
+BLAME_LIMIT = 10.0
+
 
 def reconcile_claims(request: Request, api: Kubernetes, clock: Clock) -> Outcome:
     """Brings the claims of option ``claims`` to the wanted state, all of them within one deadline."""
     claims = _claims(request.options["claims"])
     deadline = Deadline.after(clock, seconds(request.options["wait_timeout"], "wait_timeout"))
+    api = api.bounded_by(deadline.moment)
     if request.options["state"] == "absent":
         return _absent(request, api, [claim.ref for claim in claims], deadline)
     return _present(request, api, claims, deadline)
@@ -41,6 +45,7 @@ def describe_claims(request: Request, api: Kubernetes, clock: Clock) -> Outcome:
     In check mode nothing is awaited: what an earlier task would have requested will not come.
     """
     deadline = Deadline.after(clock, seconds(request.options["wait_timeout"], "wait_timeout"))
+    api = api.bounded_by(deadline.moment)
     live = _named(request, api) if request.options["claims"] is not None else _selected(request, api)
     if request.options["wait"] and not request.check_mode:
         live = _await_ready(request, api, list(live), deadline, changed=False)
@@ -162,8 +167,14 @@ def _absent(request: Request, api: Kubernetes, refs: Sequence[ObjectRef], deadli
 
 def _not_ready(api: Kubernetes, waited: Waited, deadline: Deadline, *, changed: bool) -> Failed | TimedOut:
     blockers: list[Blocker] = []
+    # The deadline has passed, as a rule: to say why is worth a little more.
+    api = api.bounded_by(deadline.clock.monotonic() + BLAME_LIMIT)
     for ref in waited.pending:
-        blockers += blockers_of(api, ref, waited.manifests.get(ref), waited.verdicts[ref])
+        try:
+            blockers += blockers_of(api, ref, waited.manifests.get(ref), waited.verdicts[ref])
+        except Unreachable as error:
+            blockers.append(Blocker(ref, Condition("Reachable", "False", message=error.message)))
+            break
     blockers = deepest_first(blockers)
     facts = {"changed": changed, "blockers": [item.fact() for item in blockers]}
     names = ", ".join(str(ref) for ref in waited.pending)

@@ -30,6 +30,7 @@ def reconcile_manifests(request: Request, api: Kubernetes, clock: Clock) -> Outc
     """Applies, or deletes in reverse order, the objects of option ``manifests`` and waits for them."""
     desired = [_checked(entry, position) for position, entry in enumerate(request.options["manifests"])]
     deadline = Deadline.after(clock, seconds(request.options["wait_timeout"], "wait_timeout"))
+    api = api.bounded_by(deadline.moment)
     for manifest in desired:
         _remember_secrets(manifest, request.redactor)
     if request.options["state"] == "absent":

@@ -6,29 +6,31 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 from .._domain.database import (
-    Place,
     Registration,
-    allowed_roles,
     observed_connection,
     observed_role,
-    place_from,
     registration_from,
-    role_names,
 )
 from .._domain.errors import InvalidOption
 from .._domain.manifest import ObjectRef
 from .._domain.plan import Plan
 from .._domain.ports import Kubernetes
+from .._domain.record import ROTATED
 from .._domain.units import spoken
-from .._domain.vault_ports import Data, PostgreSQL, Vault
+from .._domain.vault_ports import Data, Engine, PostgreSQL, Vault
 from .credential_proof import prove
+from .key_value import open_secret
+from .ledger import Ledger
+from .root_password import RootPassword
 from .task import Outcome, Request
-from .vault_writes import Remove, RevokeLeases, VaultWrite, WriteConnection, WriteRole, perform_all, reported
+from .vault_removal import remove_registration, writes_purging
+from .vault_writes import VaultWrite, perform_all, reported
 
 KubernetesContext = Callable[[], AbstractContextManager[Kubernetes]]
 
@@ -38,8 +40,11 @@ def reconcile_registration(
 ) -> Outcome:
     """Brings a connection and its roles in Vault to the wanted state, and proves the roles as ``verify`` says."""
     if request.options["state"] == "absent":
-        return _absent(request, vault)
-    return _present(request, vault, _wanted(request, kubernetes), postgresql)
+        return remove_registration(request, vault)
+    wanted = _wanted(request, kubernetes)
+    path = request.options["vault_path"]
+    ledger = Ledger(open_secret(vault, path) if path else None, wanted.login)
+    return _Registering(request, vault, postgresql, wanted, ledger).outcome()
 
 
 def _wanted(request: Request, kubernetes: KubernetesContext) -> Registration:
@@ -49,7 +54,23 @@ def _wanted(request: Request, kubernetes: KubernetesContext) -> Registration:
         with kubernetes() as api:
             secret = _secret_values(api, ObjectRef("v1", "Secret", reference["name"], reference["namespace"]))
     request.redactor.remember(secret.get("password", ""))
-    return registration_from(request.options, secret)
+    wanted = registration_from(request.options, secret)
+    if request.options["rotate_root"] == "once":
+        _check_rotatable(request, wanted)
+    return wanted
+
+
+def _check_rotatable(request: Request, wanted: Registration) -> None:
+    if not request.options["vault_path"]:
+        raise InvalidOption(
+            "vault_path is missing, and rotate_root once needs it to remember that the password was rotated",
+            next_step="name a path in a key-value engine, for example secret/database/dev",
+        )
+    if wanted.endpoint.tls_private_key:
+        raise InvalidOption(
+            "rotate_root is once and tls_private_key is given, which Vault can not do together",
+            next_step="set rotate_root to never, or let Vault log in without a certificate",
+        )
 
 
 def _secret_values(api: Kubernetes, ref: ObjectRef) -> dict[str, str]:
@@ -66,69 +87,145 @@ def _secret_values(api: Kubernetes, ref: ObjectRef) -> dict[str, str]:
         ) from error
 
 
-def _present(request: Request, vault: Vault, wanted: Registration, postgresql: PostgreSQL) -> Outcome:
-    writes = list(_writes_present(vault, wanted))
-    plan = Plan(tuple(writes))
-    facts: dict[str, Any] = {
-        "connection": _described(wanted),
-        "roles": [role.name for role in wanted.roles],
-        "verified": [],
-    }
-    if plan.changed:
-        _check_engine(request, vault, wanted)
-    if request.check_mode:
+class _Registering:
+    """One registration, from what Vault has to what is wanted."""
+
+    def __init__(
+        self, request: Request, vault: Vault, postgresql: PostgreSQL, wanted: Registration, ledger: Ledger
+    ) -> None:
+        self._request = request
+        self._vault = vault
+        self._postgresql = postgresql
+        self._wanted = wanted
+        self._ledger = ledger
+        self._root = RootPassword(wanted, vault, postgresql, ledger)
+
+    def outcome(self) -> Outcome:
+        writes = list(self._writes())
+        proof_due = self._proof_due(bool(writes))
+        fingerprint = self._fingerprint_after(proof_due, bool(writes))
+        plan = Plan((*writes, *self._ledger.proof(fingerprint)))
+        facts: dict[str, Any] = {
+            "connection": _described(self._wanted),
+            "roles": [role.name for role in self._wanted.roles],
+            "verified": [],
+        }
+        if writes and not writes[0].target.startswith("sys/mounts/"):
+            self._check_engine()
+        if not self._request.check_mode:
+            self._perform(writes)
+            if proof_due:
+                with reported(changed=bool(writes)):
+                    facts["verified"] = prove(self._wanted, self._vault, self._postgresql, self._request.reporter)
+                    self._ledger.note(proved=fingerprint)
         return Outcome(plan, facts)
-    perform_all(vault, writes, request.reporter)
-    verify = request.options["verify"]
-    if verify == "always" or (verify == "changed" and plan.changed):
-        with reported(changed=plan.changed):
-            facts["verified"] = prove(wanted, vault, postgresql, request.reporter)
-    return Outcome(plan, facts)
 
+    def _proof_due(self, changing: bool) -> bool:
+        """By what is, not by what this run does: one that was killed before its proof leaves it to the next."""
+        verify = self._request.options["verify"]
+        proved = not self._ledger.lasts or self._ledger.record.proved == self._wanted.fingerprint()
+        return bool(verify == "always" or (verify == "changed" and (changing or not proved)))
 
-def _writes_present(vault: Vault, wanted: Registration) -> Iterator[VaultWrite]:
-    """The connection before its roles: credentials of a role without one could be neither issued nor revoked."""
-    place = wanted.place
-    desired = wanted.connection_fields()
-    live = vault.read(place.connection_path)
-    before = observed_connection(live, desired) if live else {}
-    if before != desired:
-        yield WriteConnection(
-            verb=_verb(before),
-            target=place.connection_path,
-            before=before,
-            after=desired,
-            endpoint=str(wanted.endpoint),
-            password=wanted.password,
-        )
-    for role in wanted.roles:
-        desired = role.fields(place.connection)
-        live = vault.read(place.role_path(role.name))
-        before = observed_role(live, desired) if live else {}
+    def _fingerprint_after(self, proof_due: bool, changing: bool) -> str:
+        if proof_due:
+            return self._wanted.fingerprint()
+        return "" if changing else self._ledger.record.proved
+
+    def _perform(self, writes: list[VaultWrite]) -> None:
+        if writes:
+            with reported(changed=False):
+                self._ledger.note(proved="")
+        perform_all(writes, self._request.reporter)
+        if self._rotates and not self._root.is_rotated:
+            # PostgreSQL has refused what Vault had rotated, and Vault was given a password again.
+            perform_all([self._rotation()], self._request.reporter, changed=True)
+
+    @property
+    def _rotates(self) -> bool:
+        return bool(self._request.options["rotate_root"] == "once")
+
+    def _writes(self) -> Iterator[VaultWrite]:
+        """The connection before its roles: credentials of a role without one could be neither issued nor revoked."""
+        wanted, place = self._wanted, self._wanted.place
+        live = self._vault.read(place.connection_path)
+        if live is None and self._request.options["mount"]:
+            yield from self._write_mount()
+        yield from self._write_connection(live)
+        for role in wanted.roles:
+            desired = role.fields(place.connection)
+            kept = self._vault.read(place.role_path(role.name))
+            before = observed_role(kept, desired) if kept else {}
+            if before != desired:
+                path = place.role_path(role.name)
+                yield VaultWrite(
+                    _verb(before), path, before, desired, perform=partial(self._vault.write, path, desired)
+                )
+        if self._request.options["purge_roles"]:
+            yield from writes_purging(self._vault, place, [role.name for role in wanted.roles])
+        yield from self._ledger.write_facts(wanted.facts())
+        if self._rotates and not (live and self._root.is_rotated):
+            yield self._rotation()
+
+    def _write_mount(self) -> Iterator[VaultWrite]:
+        mount_point = self._wanted.place.mount_point
+        try:
+            self._vault.engine(mount_point)
+        except InvalidOption:
+            path, engine = f"sys/mounts/{mount_point}", {"type": "database"}
+            yield VaultWrite("create", path, {}, engine, perform=partial(self._vault.write, path, engine))
+
+    def _write_connection(self, live: Data | None) -> Iterator[VaultWrite]:
+        desired = self._wanted.connection_fields()
+        before = observed_connection(live, desired) if live else {}
         if before != desired:
-            yield WriteRole(_verb(before), place.role_path(role.name), before, desired)
+            # For this very login Vault has a password already, and may have rotated it since it was given one.
+            known = before.get("username") == desired["username"]
+            yield VaultWrite(
+                _verb(before),
+                self._wanted.place.connection_path,
+                before,
+                desired,
+                perform=partial(self._root.store_connection, desired, known=known),
+            )
+
+    def _rotation(self) -> VaultWrite:
+        return VaultWrite(
+            "rotate",
+            self._wanted.place.rotation_path,
+            {"root_password": self._ledger.record.root},
+            {"root_password": ROTATED},
+            perform=self._root.rotate,
+        )
+
+    def _check_engine(self) -> None:
+        """Before the first write, and not when there is none: a second run costs a read per object and no more."""
+        mount_point = self._wanted.place.mount_point
+        engine = self._vault.engine(mount_point)
+        if engine.type != "database" or engine.mount_point != mount_point:
+            raise InvalidOption(
+                f"mount_point is {mount_point!r}, where a secrets engine of type {engine.type} is mounted",
+                next_step="name the mount point of a database secrets engine",
+            )
+        self._warn_of_lives(engine)
+
+    def _warn_of_lives(self, engine: Engine) -> None:
+        """Vault would cut them, or make them long, without a word."""
+        mount_point = engine.mount_point
+        for role in self._wanted.roles:
+            if role.default_ttl == 0:
+                self._request.reporter.warn(
+                    f"role {role.name} has no default_ttl: its credentials live as long as {mount_point}/ lets them"
+                )
+            longest = max(role.default_ttl, role.max_ttl)
+            if longest > engine.max_lease_ttl > 0:
+                self._request.reporter.warn(
+                    f"credentials of role {role.name} will not live for {spoken(longest)}: "
+                    f"Vault ends everything under {mount_point}/ after {spoken(engine.max_lease_ttl)}"
+                )
 
 
 def _verb(before: Mapping[str, Any]) -> str:
     return "update" if before else "create"
-
-
-def _check_engine(request: Request, vault: Vault, wanted: Registration) -> None:
-    """Before the first write, and not when there is none: a second run costs a read per object and no more."""
-    mount_point = wanted.place.mount_point
-    engine = vault.engine(mount_point)
-    if engine.type != "database":
-        raise InvalidOption(
-            f"mount_point is {mount_point!r}, where a secrets engine of type {engine.type} is mounted",
-            next_step="name the mount point of a database secrets engine",
-        )
-    for role in wanted.roles:
-        longest = max(role.default_ttl, role.max_ttl)
-        if longest > engine.max_lease_ttl > 0:
-            request.reporter.warn(
-                f"credentials of role {role.name} will not live for {spoken(longest)}: "
-                f"Vault ends everything under {mount_point}/ after {spoken(engine.max_lease_ttl)}"
-            )
 
 
 def _described(wanted: Registration) -> dict[str, Any]:
@@ -141,43 +238,3 @@ def _described(wanted: Registration) -> dict[str, Any]:
         "sslmode": wanted.endpoint.sslmode,
         "username": wanted.username,
     }
-
-
-def _absent(request: Request, vault: Vault) -> Outcome:
-    writes = _writes_absent(vault, place_from(request.options), role_names(request.options["roles"]))
-    if not request.check_mode:
-        perform_all(vault, writes, request.reporter)
-    return Outcome(Plan(tuple(writes)), {"connection": {}, "roles": [], "verified": []})
-
-
-def _writes_absent(vault: Vault, place: Place, named: Sequence[str]) -> list[VaultWrite]:
-    """Credentials first, for only the role knows how to end them, then the roles, then the connection they use."""
-    connection = vault.read(place.connection_path)
-    names = [*named, *(name for name in allowed_roles(connection or {}) if name not in named)]
-    roles = {name: vault.read(place.role_path(name)) for name in names}
-    present = [name for name in names if _belongs(name, roles[name], place, required=name in named)]
-    # A role that is gone may have left credentials behind, and a connection that is still there can end them.
-    revocable = [name for name in names if name in present or (connection and roles[name] is None)]
-    revocations = [_revocation(place.credentials_path(name)) for name in revocable]
-    removals = [_removal(place.role_path(name)) for name in present]
-    return [*revocations, *removals, *([_removal(place.connection_path)] if connection else [])]
-
-
-def _belongs(name: str, live: Data | None, place: Place, *, required: bool) -> bool:
-    """Whether a role exists and is one of this connection's. Raises InvalidOption when it is required and another's."""
-    if live is None:
-        return False
-    if live.get("db_name") != place.connection and required:
-        raise InvalidOption(
-            f"role {name} belongs to connection {live.get('db_name')} and not to {place.connection}",
-            next_step="take it out of roles",
-        )
-    return live.get("db_name") == place.connection
-
-
-def _revocation(path: str) -> RevokeLeases:
-    return RevokeLeases("revoke", path, {"leases": "any"}, {"leases": "none"})
-
-
-def _removal(path: str) -> Remove:
-    return Remove("delete", path, {"state": "present"}, {"state": "absent"})

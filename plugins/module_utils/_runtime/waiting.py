@@ -45,6 +45,11 @@ class Deadline:
         return cls(clock, clock.monotonic(), limit)
 
     @property
+    def moment(self) -> float:
+        """When it is, on its clock."""
+        return self.started + self.limit
+
+    @property
     def elapsed(self) -> float:
         return self.clock.monotonic() - self.started
 
@@ -106,9 +111,7 @@ class _Wait:
         return failed or all(verdict.ready for verdict in self.verdicts.values())
 
     def seen(self, ref: ObjectRef, manifest: Manifest | None) -> None:
-        if self._trouble_since is not None:
-            self._trouble_since = None
-            self._say("the Kubernetes API answers again")
+        self._heard()
         self.manifests[ref] = manifest
         self._judge(ref, thorough=False)
 
@@ -117,16 +120,24 @@ class _Wait:
             self._say_trouble(trouble)
             return
         pending = [ref for ref in self.manifests if not self.verdicts[ref].ready]
-        for offset in range(min(THOROUGH_LOOKS, len(pending))):
-            self._judge(pending[(self._turn + offset) % len(pending)], thorough=True)
+        looks = range(self._turn, self._turn + min(THOROUGH_LOOKS, len(pending)))
+        answered = [self._judge(pending[look % len(pending)], thorough=True) for look in looks]
+        if all(answered):
+            self._heard()
         self._turn += THOROUGH_LOOKS
 
-    def _judge(self, ref: ObjectRef, *, thorough: bool) -> None:
+    def _heard(self) -> None:
+        if self._trouble_since is not None:
+            self._trouble_since = None
+            self._say("the Kubernetes API answers again")
+
+    def _judge(self, ref: ObjectRef, *, thorough: bool) -> bool:
+        """Whether the judge could look at all that it needed."""
         try:
             verdict = self._judges[ref](self.manifests[ref], thorough)
         except Unreachable as error:
             self._say_trouble(error.message)
-            return
+            return False
         if str(verdict) != str(self.verdicts[ref]):
             self._say(f"{ref}: {_spoken_verdict(verdict)}")
         self.verdicts[ref] = verdict
@@ -134,6 +145,7 @@ class _Wait:
             self._failing_since.setdefault(ref, self._deadline.elapsed)
         else:
             self._failing_since.pop(ref, None)
+        return True
 
     def _say_trouble(self, trouble: str) -> None:
         now = self._deadline.elapsed

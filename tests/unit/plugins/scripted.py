@@ -51,6 +51,7 @@ class ScriptedKubernetes:
         self.objects = {ref_of(manifest): manifest for manifest in objects}
         self.script = list(script)
         self.requests: list[str] = []
+        self.bounds: list[float] = []
         self.refuses: dict[str, InfraError] = {}
 
     @property
@@ -59,6 +60,10 @@ class ScriptedKubernetes:
 
     def put(self, manifest: Manifest) -> None:
         self.objects[ref_of(manifest)] = manifest
+
+    def bounded_by(self, moment: float) -> ScriptedKubernetes:
+        self.bounds.append(moment)
+        return self
 
     def get(self, ref: ObjectRef) -> Manifest | None:
         self._note("get", ref)

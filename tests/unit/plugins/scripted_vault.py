@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Scripted ends of the Vault ports: a database secrets engine and the PostgreSQL server that it makes logins on."""
+"""Scripted ends of the Vault ports: a database secrets engine, a key-value one, and the PostgreSQL server behind.
+
+The process can be killed before any write: ``dies_before`` says which.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +13,33 @@ from typing import Any
 
 from ansible_collections.pnow.infra.plugins.module_utils._domain.database import Endpoint
 from ansible_collections.pnow.infra.plugins.module_utils._domain.errors import (
+    Failed,
     Forbidden,
     InfraError,
+    InvalidOption,
     Rejected,
     Unauthorized,
     Unreachable,
 )
-from ansible_collections.pnow.infra.plugins.module_utils._domain.vault_ports import Credential, Data, Engine
+from ansible_collections.pnow.infra.plugins.module_utils._domain.vault_ports import Credential, Data, Engine, StuckLease
 
 REFUSED_LOGIN = Rejected("error verifying connection: FATAL: password authentication failed (SQLSTATE 28P01)")
 WRONG_HOST = Rejected("error verifying connection: ping failed: dial tcp: connect: connection refused")
+DETAILS = (
+    "connection_url",
+    "username",
+    "tls_ca",
+    "tls_certificate",
+    "username_template",
+    "max_open_connections",
+    "max_idle_connections",
+    "max_connection_lifetime",
+)
+READS = ("read", "list", "engine")
+
+
+class Killed(BaseException):
+    """The process is gone: nothing after this was done, no clean-up either."""
 
 
 class ScriptedVault:
@@ -30,41 +50,65 @@ class ScriptedVault:
         self.requests: list[str] = []
         self.passwords: list[str] = []
         self.refuses: dict[str, InfraError] = {}
-        self.mounted = Engine("database", 2764800)
-        self.works_with: set[str | None] | None = None
+        self.engines = {"database": Engine("database", "database", 2764800), "secret": Engine("kv", "secret", 0, 2)}
         self.server = ScriptedPostgreSQL()
+        # What Vault keeps and PostgreSQL takes; None until either has one.
+        self.password: str | None = None
+        self.dies_before: int | None = None
+        self.stuck: list[StuckLease] = []
 
     @property
     def writes(self) -> list[str]:
-        return [request for request in self.requests if request.split()[0] not in ("read", "engine")]
+        return [request for request in self.requests if request.split()[0] not in READS]
 
     def read(self, path: str) -> Data | None:
         self._note("read", path)
         return copy.deepcopy(self.stored.get(path))
 
+    def list_keys(self, path: str) -> list[str]:
+        self._note("list", path)
+        return [name.removeprefix(f"{path}/") for name in self.stored if name.startswith(f"{path}/")]
+
     def write(self, path: str, data: Mapping[str, Any]) -> None:
         self._note("write", path)
-        if "/config/" not in path:
-            self.stored[path] = {**data, "rollback_statements": []}
-            return
-        if self.works_with is not None and data.get("password") not in self.works_with:
-            raise REFUSED_LOGIN
-        if "password" in data:
-            self.passwords.append(data["password"])
-        details = {key: data[key] for key in ("connection_url", "username", "tls_ca") if key in data}
-        kept = {key: data[key] for key in ("plugin_name", "allowed_roles", "verify_connection")}
-        self.stored[path] = {**kept, "connection_details": details, "rotation_period": 0}
+        match path.split("/"):
+            case ["sys", "mounts", name]:
+                self.engines[name] = Engine(data["type"], name)
+            case ["database", "config", _]:
+                self._write_connection(path, data)
+            case ["database", "rotate-root", name]:
+                self._rotate(f"database/config/{name}")
+            case ["secret", "data", *_]:
+                self._write_version(path, data)
+            case ["secret", "metadata", *_]:
+                values = self.stored.get(path.replace("metadata", "data", 1))
+                self.stored[path] = {"current_version": 0, **self.stored.get(path, {}), **data}
+                if values:
+                    values["metadata"]["custom_metadata"] = data["custom_metadata"]
+            case ["database", "roles", _]:
+                self.stored[path] = {"rollback_statements": [], **data}
+            case _:
+                self.stored[path] = dict(data)
 
     def delete(self, path: str) -> None:
         self._note("delete", path)
         self.stored.pop(path, None)
+        if path.startswith("secret/metadata/"):
+            self.stored.pop(path.replace("metadata", "data", 1), None)
 
-    def engine(self, mount_point: str) -> Engine:
-        self._note("engine", mount_point)
-        return self.mounted
+    def engine(self, path: str) -> Engine:
+        self._note("engine", path)
+        mount_point = path.partition("/")[0]
+        if mount_point not in self.engines:
+            raise InvalidOption(f"no secrets engine at {path}/")
+        return self.engines[mount_point]
 
     def revoke_leases(self, prefix: str) -> None:
         self._note("revoke", prefix)
+
+    def irrevocable_leases(self, prefix: str) -> list[StuckLease]:
+        self._note("read", "sys/leases")
+        return [lease for lease in self.stuck if lease.lease_id.startswith(f"{prefix}/")]
 
     @contextmanager
     def issuer(self, ttl: int) -> Iterator[ScriptedIssuer]:
@@ -72,7 +116,37 @@ class ScriptedVault:
         yield ScriptedIssuer(self)
         self._note("end", "child")
 
+    def _write_connection(self, path: str, data: Mapping[str, Any]) -> None:
+        password = data.get("password", self.password)
+        if data["verify_connection"] and password != self.server.root_password:
+            raise REFUSED_LOGIN
+        if "password" in data:
+            self.passwords.append(data["password"])
+        self.password = password
+        details = {key: data[key] for key in DETAILS if key in data}
+        kept = {key: data[key] for key in ("plugin_name", "allowed_roles", "verify_connection", "password_policy")}
+        kept["root_credentials_rotate_statements"] = data["root_rotation_statements"]
+        self.stored[path] = {**kept, "connection_details": details, "rotation_period": 0}
+
+    def _rotate(self, path: str) -> None:
+        assert path in self.stored, "rotation of a connection that Vault does not have"
+        if self.password != self.server.root_password:
+            raise Failed("error verifying connection: FATAL: password authentication failed (SQLSTATE 28P01)")
+        self.password = self.server.root_password = f"chosen-by-vault-{len(self.requests)}"
+
+    def _write_version(self, path: str, data: Mapping[str, Any]) -> None:
+        live = self.stored.get(path) or {"metadata": {"version": 0, "custom_metadata": None}}
+        version = live["metadata"]["version"]
+        assert data["options"] == {"cas": version}
+        metadata = {**live["metadata"], "version": version + 1}
+        noted = self.stored.get(path.replace("data", "metadata", 1))
+        if noted:
+            metadata["custom_metadata"] = noted["custom_metadata"]
+        self.stored[path] = {"data": data["data"], "metadata": metadata}
+
     def _note(self, verb: str, path: str) -> None:
+        if verb not in READS and len(self.writes) == self.dies_before:
+            raise Killed(f"{verb} {path}")
         self.requests.append(f"{verb} {path}")
         if f"{verb} {path}" in self.refuses:
             raise self.refuses[f"{verb} {path}"]
@@ -107,11 +181,15 @@ class ScriptedPostgreSQL:
         self.statements: list[str] = []
         self.answers: dict[str, list[tuple[Any, ...]] | InfraError] = {}
         self.refuses: InfraError | None = None
+        self.root_password = "first-password"
 
     @contextmanager
     def login(self, endpoint: Endpoint, username: str, password: str) -> Iterator[ScriptedSession]:
         if self.refuses is not None:
             raise self.refuses
+        if username == "dev-vault" and password == self.root_password:
+            yield ScriptedSession(self, username)
+            return
         if username not in self.logins or password != "issued-password":
             raise Unauthorized(f"{endpoint} refuses the login")
         yield ScriptedSession(self, username)

@@ -8,7 +8,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 
 from ansible_collections.pnow.infra.plugins.module_utils._clients import postgres
@@ -22,7 +24,7 @@ def refusing(message: str) -> Iterator[int]:
     fields = b"".join([b"SFATAL\0", b"VFATAL\0", b"C28P01\0", b"M" + message.encode() + b"\0", b"\0"])
 
     def serve(listener: socket.socket) -> None:
-        connection, _ = listener.accept()
+        connection, _address = listener.accept()
         with connection:
             connection.recv(4096)
             connection.sendall(b"E" + (len(fields) + 4).to_bytes(4, "big") + fields)
@@ -51,6 +53,24 @@ def test_a_server_that_is_not_there() -> None:
         port = listener.getsockname()[1]
     with pytest.raises(Unreachable, match=r"database dev-db at 127.0.0.1:\d+ can not be reached from here: .*refused"):
         log_in(Endpoint("127.0.0.1", port, "dev-db", "disable"))
+
+
+def test_files_of_certificates_are_private_and_gone_afterwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    endpoint = Endpoint("db", 5432, "dev-db", "verify-full", tls_ca="CA", tls_certificate="CERT", tls_private_key="KEY")
+    seen: dict[str, str] = {}
+
+    def connect(**given: Any) -> None:
+        for option in ("sslrootcert", "sslcert", "sslkey"):
+            file = Path(given[option])
+            seen[option] = f"{file.read_text()} {file.stat().st_mode & 0o777:o}"
+        raise psycopg.OperationalError("no route to host")
+
+    monkeypatch.setattr(psycopg, "connect", connect)
+    with pytest.raises(Unreachable, match="no route to host"):
+        log_in(endpoint)
+    assert seen == {"sslrootcert": "CA 600", "sslcert": "CERT 600", "sslkey": "KEY 600"}
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_file_of_a_given_ca_is_gone_afterwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

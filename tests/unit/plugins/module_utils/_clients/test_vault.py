@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.pnow.infra.plugins.module_utils._clients import vault
+from ansible_collections.pnow.infra.plugins.module_utils._clients import vault, vault_auth
 from ansible_collections.pnow.infra.plugins.module_utils._domain.errors import (
     Failed,
     Forbidden,
@@ -21,10 +21,10 @@ from ansible_collections.pnow.infra.plugins.module_utils._domain.errors import (
     Unauthorized,
     Unreachable,
 )
-from ansible_collections.pnow.infra.plugins.module_utils._domain.vault_ports import Credential, Engine
+from ansible_collections.pnow.infra.plugins.module_utils._domain.vault_ports import Credential, Engine, StuckLease
 from tests.unit.plugins.scripted import ScriptedClock
 
-Answer = tuple[int, dict[str, Any] | str]
+Answer = tuple[int, Any]
 
 
 class QuietServer(ThreadingHTTPServer):
@@ -60,7 +60,7 @@ class Server:
                 self.end_headers()
                 self.wfile.write(content)
 
-            do_GET = do_POST = do_DELETE = answer  # noqa: N815 - names of http.server
+            do_GET = do_POST = do_DELETE = do_LIST = answer  # noqa: N815 - names of http.server
 
             def log_message(self, *_: object) -> None: ...
 
@@ -95,6 +95,11 @@ def options(server: Server, **changed: Any) -> dict[str, Any]:
         "token_file": ".vault-token",
         "role_id": None,
         "secret_id": None,
+        "jwt": None,
+        "auth_username": None,
+        "auth_password": None,
+        "cert_auth_public_key": None,
+        "cert_auth_private_key": None,
         **changed,
     }
 
@@ -220,7 +225,7 @@ def test_an_approle_login_ends_with_the_context(server: Server) -> None:
     given = options(server, auth_method="approle", auth_mount_point="team", role_id="role", secret_id="secret")
     with vault.connect(given, ScriptedClock(), learned.append) as api:
         api.write("database/roles/dev", {"max_ttl": 60})
-    assert [(verb, path) for verb, path, _ in server.seen] == [
+    assert [(verb, path) for verb, path, _body in server.seen] == [
         ("POST", "auth/team/login"),
         ("POST", "database/roles/dev"),
         ("POST", "auth/token/revoke-self"),
@@ -230,9 +235,69 @@ def test_an_approle_login_ends_with_the_context(server: Server) -> None:
     assert learned == ["login-token"]
 
 
+@pytest.mark.parametrize(
+    ("given", "path", "data"),
+    [
+        ({"auth_method": "jwt", "role_id": "ops", "jwt": "a.b.c"}, "jwt/login", {"role": "ops", "jwt": "a.b.c"}),
+        (
+            {"auth_method": "kubernetes", "auth_mount_point": "/dev/", "role_id": "ops", "jwt": "a.b.c"},
+            "dev/login",
+            {"role": "ops", "jwt": "a.b.c"},
+        ),
+        (
+            {"auth_method": "userpass", "auth_username": "a b/c", "auth_password": "secret"},
+            "userpass/login/a%20b%2Fc",
+            {"password": "secret"},
+        ),
+    ],
+)
+def test_a_login_by_each_method(server: Server, given: dict[str, Any], path: str, data: dict[str, str]) -> None:
+    server.answers[f"auth/{path}"] = [(200, {"auth": {"client_token": "login-token"}})]
+    read(server, **given)
+    assert server.seen[0] == ("POST", f"auth/{path}", data)
+    assert server.headers[1]["X-Vault-Token"] == "login-token"
+    assert server.seen[-1][1] == "auth/token/revoke-self"
+
+
+def test_a_pod_logs_in_with_its_service_account(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vault_auth, "SERVICE_ACCOUNT_TOKEN", tmp_path / "token")
+    given = options(server, auth_method="kubernetes", role_id="ops")
+    learned: list[str] = []
+    with pytest.raises(InvalidOption, match=r"jwt is missing, and there is no .*token; run in a pod"):
+        read(server, auth_method="kubernetes", role_id="ops")
+    (tmp_path / "token").write_text("pod-token\n")
+    server.answers["auth/kubernetes/login"] = [(200, {"auth": {"client_token": "login-token"}})]
+    with vault.connect(given, ScriptedClock(), learned.append):
+        pass
+    assert server.seen[0][2] == {"role": "ops", "jwt": "pod-token"}
+    assert learned == ["pod-token", "login-token"]
+
+
+def test_no_token_is_sent_where_an_agent_adds_one(server: Server) -> None:
+    read(server, auth_method="none")
+    assert "X-Vault-Token" not in server.headers[0]
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"auth_method": "jwt", "role_id": "ops"}, "jwt is missing; auth_method jwt needs it"),
+        ({"auth_method": "userpass", "auth_username": "me"}, "auth_password is missing"),
+        ({"auth_method": "cert"}, "cert_auth_public_key is missing; auth_method cert needs it"),
+        ({"auth_method": "cert", "cert_auth_public_key": "/none", "cert_auth_private_key": "/none"}, "no file /none"),
+    ],
+)
+def test_what_a_method_needs(server: Server, given: dict[str, Any], why: str) -> None:
+    with pytest.raises(InvalidOption, match=why):
+        read(server, **given)
+    assert server.seen == []
+
+
 def test_a_refused_login_says_what_to_check(server: Server) -> None:
     server.answers["auth/approle/login"] = [(400, {"errors": ["invalid role or secret ID"]})]
-    with pytest.raises(Unauthorized, match="invalid role or secret ID; check auth_mount_point, role_id and secret_id"):
+    with pytest.raises(Unauthorized, match="invalid role or secret ID; check auth_mount_point, and what auth_method"):
         read(server, auth_method="approle", role_id="role")
     with pytest.raises(InvalidOption, match="role_id is missing"):
         read(server, auth_method="approle")
@@ -246,11 +311,48 @@ def test_the_engine_at_a_mount_point(server: Server) -> None:
         (403, {"errors": ["permission denied", "invalid token"]}),
     ]
     with vault.connect(options(server), ScriptedClock(), lambda _: None) as api:
-        assert api.engine("database") == Engine("database", 60)
+        assert api.engine("database") == Engine("database", "database", 60)
         with pytest.raises(InvalidOption, match="has no secrets engine at database/ that the token may see"):
             api.engine("database")
         with pytest.raises(Unauthorized):
             api.engine("database")
+
+
+def test_what_is_below_a_path(server: Server) -> None:
+    server.answers["database/roles"] = [(200, {"data": {"keys": ["dev", "pr-1"]}}), (404, {"errors": []}), (403, {})]
+    with vault.connect(options(server), ScriptedClock(), lambda _: None) as api:
+        assert api.list_keys("database/roles") == ["dev", "pr-1"]
+        assert api.list_keys("database/roles") == []
+        with pytest.raises(Forbidden, match="not allow to list database/roles; grant list on"):
+            api.list_keys("database/roles")
+    assert server.seen[0][0] == "LIST"
+
+
+def test_leases_that_vault_has_given_up(server: Server) -> None:
+    leases = [
+        {"lease_id": "database/creds/dev/x1", "error": "owns\nobjects"},
+        {"lease_id": "database/creds/dev-2/x2", "error": "not ours"},
+    ]
+    path = "sys/leases?type=irrevocable"
+    server.answers[path] = [(200, {"data": {"lease_count": 2, "leases": leases}}), (403, {})]
+    with vault.connect(options(server), ScriptedClock(), lambda _: None) as api:
+        assert api.irrevocable_leases("database/creds/dev") == [StuckLease("database/creds/dev/x1", "owns objects")]
+        with pytest.raises(Forbidden, match="grant read and sudo on sys/leases to"):
+            api.irrevocable_leases("database/creds/dev")
+
+
+def test_what_is_left_of_a_deleted_version(server: Server) -> None:
+    left = {"data": None, "metadata": {"version": 2}}
+    server.answers["secret/data/dev"] = [(404, {"data": left})]
+    assert read(server, "secret/data/dev") == left
+
+
+def test_the_engine_behind_a_path(server: Server) -> None:
+    path = "sys/internal/ui/mounts/secret/database/dev"
+    found = {"type": "kv", "path": "secret/", "options": {"version": "2"}, "config": None}
+    server.answers[path] = [(200, {"data": found})]
+    with vault.connect(options(server), ScriptedClock(), lambda _: None) as api:
+        assert api.engine("secret/database/dev") == Engine("kv", "secret", 0, 2)
 
 
 def test_credentials_are_issued_and_revoked_under_a_child_token(server: Server) -> None:

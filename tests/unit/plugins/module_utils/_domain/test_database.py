@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.pnow.infra.plugins.module_utils._domain.database import (
+    FACTS,
     Endpoint,
     Place,
     allowed_roles,
@@ -39,6 +40,15 @@ OPTIONS: dict[str, Any] = {
     "database": "dev-db",
     "sslmode": None,
     "tls_ca": None,
+    "tls_certificate": None,
+    "tls_private_key": None,
+    "root_rotation_statements": [],
+    "username_template": "",
+    "password_policy": "",
+    "max_open_connections": 4,
+    "max_idle_connections": 0,
+    "max_connection_lifetime": "0",
+    "verify_connection": True,
     "username": "dev-vault",
     "password": "first-password",
     "roles": [READWRITE, READONLY],
@@ -87,6 +97,23 @@ def test_options_come_before_the_secret_and_the_secret_before_defaults() -> None
         ({"roles": [READWRITE, {**READONLY, "reader": None}]}, r"roles\[1\].reader is missing"),
         ({"roles": [{**READWRITE, "default_ttl": "2h", "max_ttl": "1h"}]}, r"roles\[0\].default_ttl is longer"),
         ({"roles": [{**READWRITE, "max_ttl": "soon"}]}, r"roles\[0\].max_ttl is 'soon', which is not a duration"),
+        ({"tls_certificate": "PEM"}, "only one of tls_certificate and tls_private_key is given; give both"),
+        ({"tls_private_key": "PEM"}, "only one of tls_certificate and tls_private_key is given; give both"),
+        ({"max_open_connections": -2}, "max_open_connections is -2"),
+        ({"max_connection_lifetime": "long"}, "max_connection_lifetime is 'long', which is not a duration"),
+        ({"root_rotation_statements": ["ALTER ROLE x"]}, r"root_rotation_statements has no \{\{name"),
+        (
+            {"roles": [{**READWRITE, "creation_statements": ["CREATE ROLE x PASSWORD '{{password}}'"]}]},
+            r"roles\[0\].creation_statements has no \{\{name\}\} or \{\{username\}\}; write it where",
+        ),
+        (
+            {"roles": [{**READWRITE, "creation_statements": ['CREATE ROLE "{{name}}"']}]},
+            r"roles\[0\].creation_statements has no \{\{password\}\}",
+        ),
+        (
+            {"roles": [{**READWRITE, "revocation_statements": ["DROP ROLE x"]}]},
+            r"revocation_statements has no \{\{name",
+        ),
     ],
 )
 def test_an_impossible_option_is_named(change: dict[str, Any], why: str | None) -> None:
@@ -124,6 +151,64 @@ def test_the_password_is_no_field_and_is_not_shown() -> None:
     registration = registration_from(OPTIONS, {})
     assert "first-password" not in repr(registration)
     assert "first-password" not in str(registration.connection_fields())
+
+
+def test_statements_of_ones_own_take_the_place_of_the_usual_ones() -> None:
+    own = {"creation_statements": ["CREATE ROLE \"{{username}}\" PASSWORD '{{password}}'"], "renew_statements": None}
+    role = registration_from({**OPTIONS, "roles": [{**READWRITE, **own}]}, {}).roles[0].fields("postgres-dev")
+    usual = registration_from(OPTIONS, {}).roles[0].fields("postgres-dev")
+    assert {name for name in role if role[name] != usual[name]} == {"creation_statements"}
+
+
+def test_facts_are_texts_that_name_no_secret() -> None:
+    facts = registration_from(OPTIONS, {}).facts()
+    assert tuple(facts) == FACTS
+    assert facts["roles"] == "dev-readwrite,dev-readonly"
+    assert "first-password" not in str(facts)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"host": "other"},
+        {"roles": [READWRITE]},
+        {"roles": [{**READWRITE, "max_ttl": "12h"}, READONLY]},
+        {"max_open_connections": 9},
+        {"name": "other"},
+        {"mount_point": "other"},
+    ],
+)
+def test_another_registration_has_another_fingerprint(change: dict[str, Any]) -> None:
+    fingerprint = registration_from(OPTIONS, {}).fingerprint()
+    assert registration_from({**OPTIONS, "password": "other", "tls_certificate": None}, {}).fingerprint() == fingerprint
+    assert registration_from({**OPTIONS, **change}, {}).fingerprint() != fingerprint
+
+
+def test_the_key_of_a_certificate_is_no_field() -> None:
+    registration = registration_from({**OPTIONS, "tls_certificate": "CERT", "tls_private_key": "KEY"}, {})
+    assert registration.key_fields() == {"private_key": "KEY"}
+    assert registration.connection_fields()["tls_certificate"] == "CERT"
+    assert "KEY" not in repr(registration)
+    assert registration_from(OPTIONS, {}).key_fields() == {}
+
+
+@pytest.mark.parametrize(
+    ("option", "given", "told"),
+    [
+        ("max_open_connections", 7, "7"),
+        ("max_connection_lifetime", "5m", "300s"),
+        ("max_connection_lifetime", "5m", 300),
+        ("max_idle_connections", 0, None),
+        ("username_template", "", None),
+    ],
+)
+def test_a_setting_may_come_in_another_form(option: str, given: Any, told: Any) -> None:
+    desired = registration_from({**OPTIONS, option: given}, {}).connection_fields()
+    live = {**desired, "connection_details": {option: told} if told is not None else {}}
+    live["root_credentials_rotate_statements"] = []
+    assert observed_connection(live, desired) == desired
+    live["connection_details"][option] = "nonsense"
+    assert observed_connection(live, desired) != desired
 
 
 def test_what_vault_answers_equals_what_it_was_told() -> None:

@@ -247,6 +247,16 @@ def test_an_outage_is_said_and_survived(clock: ScriptedClock, reporter: Scripted
     assert "the Kubernetes API answers again" in said
 
 
+def test_an_outage_until_the_end_is_a_timeout_that_says_so(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
+    def breaks(api: ScriptedKubernetes) -> None:
+        put(claim(Synced="True", Ready="False"))(api)
+        api.refuses["get"] = Unreachable("the Kubernetes API did not answer")
+
+    with pytest.raises(TimedOut, match="Reachable=False: the Kubernetes API did not answer"):
+        reconcile_claims(request(reporter, claims=[OPTIONS]), server(clock, script=[breaks]), clock)
+    assert clock.now == pytest.approx(60, abs=1)
+
+
 def test_an_outage_while_looking_behind_a_claim_is_survived(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
     def breaks(api: ScriptedKubernetes) -> None:
         put(claim(**GOOD), composite(**GOOD), role(**GOOD))(api)

@@ -3,9 +3,6 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -17,70 +14,9 @@ from ansible_collections.pnow.infra.plugins.module_utils._domain.errors import (
     Rejected,
     Unreachable,
 )
-from ansible_collections.pnow.infra.plugins.module_utils._domain.manifest import Manifest
-from ansible_collections.pnow.infra.plugins.module_utils._domain.redact import Redactor
-from ansible_collections.pnow.infra.plugins.module_utils._domain.vault_ports import Engine
-from ansible_collections.pnow.infra.plugins.module_utils._runtime.task import Outcome, Request
-from ansible_collections.pnow.infra.plugins.module_utils._runtime.vault_database import reconcile_registration
-from tests.unit.plugins.scripted import ScriptedClock, ScriptedKubernetes, ScriptedReporter
-from tests.unit.plugins.scripted_vault import REFUSED_LOGIN, WRONG_HOST, ScriptedVault
-
-ROLE: dict[str, Any] = {
-    "name": "dev-readwrite",
-    "access": "readwrite",
-    "owner": "dev-user",
-    "reader": None,
-    "default_ttl": "1h",
-    "max_ttl": "24h",
-}
-READONLY: dict[str, Any] = {**ROLE, "name": "dev-readonly", "access": "readonly", "reader": "dev-reader"}
-OPTIONS: dict[str, Any] = {
-    "name": "postgres-dev",
-    "mount_point": "database",
-    "host": "db.example.org",
-    "port": 5432,
-    "database": "dev-db",
-    "sslmode": None,
-    "tls_ca": None,
-    "username": "dev-vault",
-    "password": "first-password",
-    "connection_secret": None,
-    "roles": [ROLE, READONLY],
-    "verify": "never",
-    "state": "present",
-}
-CONFIG = "database/config/postgres-dev"
-ROLES = ["database/roles/dev-readwrite", "database/roles/dev-readonly"]
-SECRET: Manifest = {
-    "apiVersion": "v1",
-    "kind": "Secret",
-    "metadata": {"name": "vault-login", "namespace": "crossplane-system"},
-    "data": {
-        "endpoint": base64.b64encode(b"10.0.0.7").decode(),
-        "username": base64.b64encode(b"dev-vault").decode(),
-        "password": base64.b64encode(b"secret-password").decode(),
-    },
-}
-
-
-class Run:
-    """One task after another against the same Vault."""
-
-    def __init__(self, *objects: Manifest) -> None:
-        self.vault = ScriptedVault()
-        self.kubernetes = ScriptedKubernetes(ScriptedClock(), *objects)
-        self.reporter = ScriptedReporter()
-        self.redactor = Redactor()
-
-    def __call__(self, *, check_mode: bool = False, **options: Any) -> Outcome:
-        self.vault.requests.clear()
-        self.vault.passwords.clear()
-        request = Request({**OPTIONS, **options}, check_mode, self.reporter, self.redactor)
-        return reconcile_registration(request, self.vault, self._cluster, self.vault.server)
-
-    @contextmanager
-    def _cluster(self) -> Iterator[ScriptedKubernetes]:
-        yield self.kubernetes
+from ansible_collections.pnow.infra.plugins.module_utils._domain.vault_ports import Engine, StuckLease
+from tests.unit.plugins.registrations import CONFIG, READONLY, ROLE, ROLES, SECRET, Run
+from tests.unit.plugins.scripted_vault import REFUSED_LOGIN, WRONG_HOST
 
 
 @pytest.fixture
@@ -156,19 +92,20 @@ def test_a_url_changed_by_hand_is_repaired_without_sending_a_password(registered
 
 
 def test_a_password_is_sent_again_only_when_vaults_own_is_refused(registered: Run) -> None:
-    registered.vault.works_with = {"first-password"}
+    registered.vault.password = "lost"
     registered(host="new.example.org")
     assert registered.vault.writes == [f"write {CONFIG}"] * 2
     assert registered.vault.passwords == ["first-password"]
 
 
 def test_a_rotated_password_is_kept_when_ours_is_stale(registered: Run) -> None:
-    registered.vault.works_with = {None}
+    registered.vault.password = registered.vault.server.root_password = "rotated-by-hand"
     registered(host="new.example.org")
     assert registered.vault.passwords == []
 
 
 def test_another_user_needs_its_password(registered: Run) -> None:
+    registered.vault.server.root_password = "other-password"
     registered(username="other-vault", password="other-password")
     assert registered.vault.writes == [f"write {CONFIG}"]
     assert registered.vault.passwords == ["other-password"]
@@ -199,6 +136,7 @@ def test_a_failure_tells_what_had_been_changed(run: Run) -> None:
 
 def test_the_secret_supplies_what_no_option_gives_and_stays_secret(run: Run) -> None:
     nothing = dict.fromkeys(("host", "port", "username", "password"))
+    run.vault.server.root_password = "secret-password"
     outcome = run(connection_secret={"namespace": "crossplane-system", "name": "vault-login"}, **nothing)
     assert outcome.facts["connection"]["host"] == "10.0.0.7"
     assert run.vault.passwords == ["secret-password"]
@@ -212,10 +150,20 @@ def test_a_missing_secret_is_named(run: Run) -> None:
 
 @pytest.mark.parametrize("check_mode", [False, True])
 def test_another_engine_is_refused_before_anything_is_written(run: Run, check_mode: bool) -> None:
-    run.vault.mounted = Engine("kv", 0)
+    run.vault.engines["database"] = Engine("kv", "database")
     with pytest.raises(InvalidOption, match="mount_point is 'database', where a secrets engine of type kv is mounted"):
         run(check_mode=check_mode)
     assert run.vault.writes == []
+
+
+def test_an_engine_is_mounted_only_when_asked(run: Run) -> None:
+    del run.vault.engines["database"]
+    with pytest.raises(InvalidOption, match="no secrets engine at database/"):
+        run()
+    assert run(mount=True, check_mode=True).plan.actions[0].target == "sys/mounts/database"
+    assert run(mount=True).plan.actions[0].after == {"type": "database"}
+    assert run.vault.writes[:2] == ["write sys/mounts/database", f"write {CONFIG}"]
+    assert not run(mount=True).plan.changed
 
 
 def test_a_life_longer_than_the_mounts_is_told(run: Run) -> None:
@@ -224,9 +172,16 @@ def test_a_life_longer_than_the_mounts_is_told(run: Run) -> None:
     assert warning.startswith("credentials of role dev-readwrite will not live for 1000h00m: Vault ends everything")
 
 
+def test_a_life_of_no_given_length_is_told(run: Run) -> None:
+    run(roles=[{**ROLE, "default_ttl": "0"}])
+    assert run.reporter.warnings == [
+        "role dev-readwrite has no default_ttl: its credentials live as long as database/ lets them"
+    ]
+
+
 @pytest.mark.parametrize(("verify", "proofs"), [("changed", [2, 0]), ("always", [2, 2]), ("never", [0, 0])])
 def test_when_roles_are_proved(run: Run, verify: str, proofs: list[int]) -> None:
-    assert [len(run(verify=verify).facts["verified"]) for _ in range(2)] == proofs
+    assert [len(run(verify=verify).facts["verified"]) for _round in range(2)] == proofs
 
 
 def test_what_is_proved(run: Run) -> None:
@@ -322,6 +277,20 @@ def test_removal_resumes_where_it_was_stopped(registered: Run, reached: int) -> 
     registered.vault.refuses.clear()
     registered(state="absent")
     assert registered.vault.stored == {}
+
+
+def test_credentials_that_can_not_be_revoked_are_listed_and_not_forced(registered: Run) -> None:
+    lease = StuckLease("database/creds/dev-readwrite/x1", "role owns objects")
+    registered.vault.stuck = [lease, StuckLease("database/creds/other/x2", "not ours")]
+    registered.vault.refuses["revoke database/creds/dev-readwrite"] = Failed("failed to revoke: role owns objects")
+    with pytest.raises(Failed, match="role owns objects; mend what it names and run again; no credential") as caught:
+        registered(state="absent")
+    assert caught.value.facts["irrevocable_leases"] == [{"lease_id": lease.lease_id, "error": lease.error}]
+    assert [request for request in registered.vault.writes if request.startswith("delete")] == []
+    registered.vault.refuses["read sys/leases"] = Forbidden("not allowed")
+    with pytest.raises(Failed) as caught:
+        registered(state="absent")
+    assert caught.value.facts["irrevocable_leases"] == []
 
 
 def test_credentials_of_a_role_that_is_gone_are_ended_too(registered: Run) -> None:

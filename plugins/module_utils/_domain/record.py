@@ -1,0 +1,47 @@
+# Copyright: (c) 2026, pnow.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is remembered of a registration, so that a run that was killed is finished by the next one.
+
+Vault tells neither whether a role was ever proved nor whether a password was rotated; the record does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+# What the password of Vault's login is: the one it was given, one that it chose, or one of the two.
+GIVEN = "given"
+ROTATED = "rotated"
+IN_DOUBT = "rotating"
+
+PREFIX = "pnow_infra_"
+PROVED = f"{PREFIX}proved"
+ROOT = f"{PREFIX}root_password"
+LOGIN = f"{PREFIX}root_login"
+
+
+@dataclass(frozen=True)
+class Record:
+    """``proved`` is the fingerprint of the registration that was; ``root`` is about the password of ``login``."""
+
+    proved: str = ""
+    root: str = GIVEN
+    login: str = ""
+
+    def notes(self) -> dict[str, str]:
+        """The record as texts; Vault stores no empty ones."""
+        notes = {PROVED: self.proved, ROOT: self.root, LOGIN: self.login}
+        return {name: text for name, text in notes.items() if text}
+
+
+def record_from(notes: Mapping[str, str], login: str) -> Record:
+    """The record in ``notes``. What they say about another login's password says nothing about this one's."""
+    root = notes.get(ROOT, GIVEN) if notes.get(LOGIN) == login else GIVEN
+    return Record(notes.get(PROVED, ""), root, login)
+
+
+def without_record(notes: Mapping[str, str]) -> dict[str, str]:
+    """The notes that others have made."""
+    return {name: text for name, text in notes.items() if not name.startswith(PREFIX)}

@@ -1,0 +1,3 @@
+path "it-plain/database/it" {
+  capabilities = ["create", "read", "update", "delete"]
+}
