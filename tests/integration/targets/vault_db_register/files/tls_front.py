@@ -29,7 +29,7 @@ def main() -> None:
         unfinished.write_text(str(listener.getsockname()[1]))
         unfinished.rename(folder / "port")
         while True:
-            client, _ = listener.accept()
+            client, _address = listener.accept()
             threading.Thread(target=serve, args=[context, client, upstream], daemon=True).start()
 
 
