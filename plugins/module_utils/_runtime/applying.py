@@ -14,11 +14,15 @@ from .._domain.errors import InfraError, NotServed
 from .._domain.manifest import Manifest, ObjectRef, being_deleted, ref_of, uid
 from .._domain.ownership import desired_view, owned_view
 from .._domain.plan import Action
-from .._domain.ports import Kubernetes, Reporter
+from .._domain.ports import Clock, Kubernetes, Reporter
 from .._domain.redact import HIDDEN
 
 # From this many objects of one kind and namespace on, one LIST is cheaper than a GET each.
 LIST_FROM = 3
+
+# How long discovery may lag behind a definition, and how often it is asked meanwhile, in seconds.
+DISCOVERY_LAG = 5.0
+DISCOVERY_PAUSE = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +60,22 @@ def observe(
                 raise
             observed |= dict.fromkeys(members)
     return observed
+
+
+def observe_served(api: Kubernetes, refs: Sequence[ObjectRef], clock: Clock) -> dict[ObjectRef, Manifest | None]:
+    """The live objects, of kinds that may have been installed a moment ago.
+
+    The API server serves a definition before all of its discovery lists it, so a kind is missing only if it stays so.
+    Raises NotServed.
+    """
+    started = clock.monotonic()
+    while True:
+        try:
+            return observe(api, refs)
+        except NotServed:
+            if clock.monotonic() - started >= DISCOVERY_LAG:
+                raise
+        clock.sleep(DISCOVERY_PAUSE)
 
 
 def _observe_group(api: Kubernetes, refs: Sequence[ObjectRef]) -> dict[ObjectRef, Manifest | None]:

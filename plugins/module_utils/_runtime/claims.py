@@ -19,7 +19,7 @@ from .._domain.plan import Plan
 from .._domain.ports import Clock, Kubernetes
 from .._domain.readiness import CROSSPLANE_RULE, Phase, assess
 from .._domain.units import seconds
-from .applying import apply_all, observe, plan_apply, plan_delete
+from .applying import apply_all, observe, observe_served, plan_apply, plan_delete
 from .claim_tree import abandoned, blockers_of, settled, trees
 from .removing import await_gone, delete_all
 from .task import Outcome, Request
@@ -83,7 +83,10 @@ def _claims(entries: Sequence[Mapping[str, Any]]) -> list[Claim]:
 
 def _present(request: Request, api: Kubernetes, claims: Sequence[Claim], deadline: Deadline) -> Outcome:
     refs = [claim.ref for claim in claims]
-    observed = observe(api, refs, unserved_is_absent=request.check_mode)
+    if request.check_mode:
+        observed = observe(api, refs, unserved_is_absent=True)
+    else:
+        observed = observe_served(api, refs, deadline.clock)
     applies = plan_apply([claim.manifest() for claim in claims], observed)
     plan = Plan(tuple(applies))
     changing = {ref_of(item.manifest) for item in applies}

@@ -17,7 +17,7 @@ from .._domain.ports import Clock, Kubernetes
 from .._domain.readiness import Phase, Readiness, assess, rule_for
 from .._domain.redact import Redactor
 from .._domain.units import seconds
-from .applying import apply_all, observe, plan_apply, plan_delete
+from .applying import apply_all, observe, observe_served, plan_apply, plan_delete
 from .removing import await_gone, delete_all
 from .task import Outcome, Request
 from .waiting import Deadline, Waited, await_all
@@ -39,7 +39,11 @@ def reconcile_manifests(request: Request, api: Kubernetes, clock: Clock) -> Outc
 
 
 def _present(request: Request, api: Kubernetes, desired: Sequence[Manifest], deadline: Deadline) -> Outcome:
-    observed = observe(api, (ref_of(manifest) for manifest in desired), unserved_is_absent=request.check_mode)
+    refs = [ref_of(manifest) for manifest in desired]
+    if request.check_mode:
+        observed = observe(api, refs, unserved_is_absent=True)
+    else:
+        observed = observe_served(api, refs, deadline.clock)
     applies = plan_apply(desired, observed)
     plan = Plan(tuple(applies))
     facts = {"objects": [_fact(ref_of(manifest)) for manifest in desired]}

@@ -23,12 +23,19 @@ class ScriptedClock:
 
     def __init__(self) -> None:
         self.now = 0.0
+        self._due: list[tuple[float, Callable[[], None]]] = []
+
+    def at(self, moment: float, happens: Callable[[], None]) -> None:
+        """What happens once somebody sleeps beyond a moment."""
+        self._due.append((moment, happens))
 
     def monotonic(self) -> float:
         return self.now
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
+        for _moment, happens in [entry for entry in self._due if entry[0] <= self.now]:
+            happens()
 
 
 class ScriptedReporter:

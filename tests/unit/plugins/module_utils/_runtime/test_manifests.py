@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.pnow.infra.plugins.module_utils._domain.errors import InvalidOption, TimedOut
+from ansible_collections.pnow.infra.plugins.module_utils._domain.errors import InvalidOption, NotServed, TimedOut
 from ansible_collections.pnow.infra.plugins.module_utils._domain.manifest import Manifest
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.manifests import reconcile_manifests
 from tests.unit.plugins.scripted import ScriptedClock, ScriptedKubernetes, ScriptedReporter, conditions, request
@@ -90,6 +90,23 @@ def test_a_package_is_awaited_until_it_is_healthy(clock: ScriptedClock, reporter
     api = ScriptedKubernetes(clock, script=[healthy])
     reconcile_manifests(request(reporter, manifests=[PROVIDER]), api, clock)
     assert clock.now == 1
+
+
+def test_a_kind_that_discovery_lists_a_little_later_is_awaited(
+    clock: ScriptedClock, reporter: ScriptedReporter
+) -> None:
+    api = ScriptedKubernetes(clock)
+    api.refuses["get"] = NotServed("not yet")
+    clock.at(1.0, api.refuses.clear)
+    assert reconcile_manifests(request(reporter, manifests=[NAMESPACE]), api, clock).plan.changed
+
+
+def test_a_kind_that_stays_unserved_is_said_soon(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
+    api = ScriptedKubernetes(clock)
+    api.refuses["get"] = NotServed("not served")
+    with pytest.raises(NotServed):
+        reconcile_manifests(request(reporter, manifests=[NAMESPACE]), api, clock)
+    assert clock.now == pytest.approx(5, abs=1)
 
 
 def test_a_package_that_stays_unhealthy_is_blamed(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
