@@ -116,6 +116,8 @@ def test_a_killed_deletion(environment: str) -> None:
 
 
 def test_nothing_of_the_killed_runs_goes_on() -> None:
-    workers = [process for process in psutil.process_iter(["cmdline"]) if str(PLAYBOOK) in process.info["cmdline"]]
+    # A zombie, and a process that ends while it is read, has no command line.
+    running = ((process, process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"]))
+    workers = [process for process, command in running if str(PLAYBOOK) in command]
     _ended, left = psutil.wait_procs(workers, timeout=60)
     assert left == []
