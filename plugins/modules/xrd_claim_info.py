@@ -54,6 +54,14 @@ options:
     type: list
     elements: str
     default: []
+  environment:
+    description: Lists only claims whose parameter C(environment) is this.
+    type: str
+  tree:
+    description:
+      - Whether to read everything behind each claim, too, with conditions and events. It costs two requests per object.
+    type: bool
+    default: false
   wait:
     description:
       - Whether to wait until the claims are ready. A claim is ready when it, its composite and every managed resource
@@ -85,6 +93,14 @@ EXAMPLES = r"""
     api_version: database.yourdomain.com/v1alpha1
     kind: PostgreSQLInstance
   register: databases
+
+- name: Everything behind the databases of staging
+  pnow.infra.xrd_claim_info:
+    api_version: database.yourdomain.com/v1alpha1
+    kind: PostgreSQLInstance
+    environment: staging
+    tree: true
+  register: staging
 """
 
 RETURN = r"""
@@ -105,6 +121,35 @@ claims:
     connection_secret: {description: Name of the Secret with the connection details., type: str}
     parameters: {description: What the claim asks for., type: dict}
     status: {description: The claim's status without its conditions., type: dict}
+    conditions:
+      description: The claim's conditions.
+      type: list
+      elements: dict
+      contains: &condition
+        type: {description: Type., type: str}
+        status: {description: "True, False or Unknown.", type: str}
+        reason: {description: Reason., type: str}
+        message: {description: Message., type: str}
+        since: {description: Since when (RFC 3339)., type: str}
+        age: {description: "How long that is, for example V(2m05s).", type: str}
+    tree:
+      description: The claim and everything behind it, each followed by what it is made of.
+      returned: when O(tree) is set
+      type: list
+      elements: dict
+      contains:
+        depth: {description: Distance from the claim., type: int}
+        api_version: {description: API group and version., type: str}
+        kind: {description: Kind., type: str}
+        namespace: {description: Namespace; empty for a cluster-scoped object., type: str}
+        name: {description: Name., type: str}
+        exists: {description: Whether the object exists., type: bool}
+        ready: {description: Whether it is ready for its present spec., type: bool}
+        deleting: {description: Whether it is being deleted., type: bool}
+        age: {description: "Time since its creation, for example V(3h12m).", type: str}
+        finalizers: {description: Who wants to act before it goes., type: list, elements: str}
+        conditions: {description: Its conditions., type: list, elements: dict, contains: *condition}
+        events: {description: The newest events about it., type: list, elements: str}
     blockers:
       description: The objects that keep the claim from being ready, causes first.
       type: list
@@ -125,7 +170,7 @@ claims:
 from ansible_collections.pnow.infra.plugins.module_utils._clients.clock import SystemClock
 from ansible_collections.pnow.infra.plugins.module_utils._clients.kubernetes import connect
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.arguments import CLAIM_NAME, KUBERNETES, WAIT
-from ansible_collections.pnow.infra.plugins.module_utils._runtime.claims import describe_claims
+from ansible_collections.pnow.infra.plugins.module_utils._runtime.claim_info import describe_claims
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.task import Outcome, Request, Task, run_module
 
 
@@ -145,10 +190,12 @@ TASK = Task(
         "kind": {"type": "str"},
         "namespace": {"type": "str"},
         "label_selectors": {"type": "list", "elements": "str", "default": []},
+        "environment": {"type": "str"},
+        "tree": {"type": "bool", "default": False},
     },
     constraints={
         "required_one_of": [("claims", "kind")],
-        "mutually_exclusive": [("claims", "kind")],
+        "mutually_exclusive": [("claims", "kind"), ("claims", "environment")],
         "required_together": [("api_version", "kind")],
     },
     reconcile=reconcile,

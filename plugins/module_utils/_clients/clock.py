@@ -14,5 +14,8 @@ class SystemClock:
     def monotonic(self) -> float:
         return time.monotonic()
 
+    def wall_time(self) -> float:
+        return time.time()
+
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)

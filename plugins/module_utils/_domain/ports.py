@@ -19,6 +19,9 @@ class Clock(Protocol):
     def monotonic(self) -> float:
         """Seconds that only ever increase."""
 
+    def wall_time(self) -> float:
+        """Seconds of the epoch, as far as this machine knows."""
+
     def sleep(self, seconds: float) -> None: ...
 
 

@@ -1,11 +1,12 @@
 # Copyright: (c) 2026, pnow.infra contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Durations as people write them."""
+"""Durations and moments as people, and servers, write them."""
 
 from __future__ import annotations
 
 import re
+from datetime import datetime
 
 from .errors import InvalidOption
 
@@ -39,3 +40,20 @@ def spoken(duration: float) -> str:
         return f"{minutes}m{rest:02d}s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours}h{minutes:02d}m"
+
+
+def age(since: str, now: float) -> str:
+    """How long ago a server's moment (RFC 3339) was at ``now``, in seconds of the epoch: ``2m05s``, ``3d04h``.
+
+    Empty when it is no such moment. A server whose clock is ahead of ours has moments that are yet to come: they count
+    as now.
+    """
+    try:
+        moment = datetime.fromisoformat(since)
+    except ValueError:
+        return ""
+    if not moment.tzinfo:
+        return ""
+    passed = max(0.0, now - moment.timestamp())
+    days, rest = divmod(int(passed), 86400)
+    return spoken(passed) if days < 2 else f"{days}d{rest // 3600:02d}h"

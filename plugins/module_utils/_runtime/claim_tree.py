@@ -20,7 +20,7 @@ from .._domain.definition import (
     definition_of,
 )
 from .._domain.errors import Forbidden, InfraError, NotServed
-from .._domain.manifest import Condition, Manifest, ObjectRef, ref_of
+from .._domain.manifest import Condition, Manifest, ObjectRef, ref_of, uid
 from .._domain.ports import Kubernetes
 from .._domain.readiness import CROSSPLANE_RULE, Phase, Readiness, assess
 
@@ -126,13 +126,15 @@ def blockers_of(api: Kubernetes, ref: ObjectRef, claim: Manifest | None, verdict
         for node in behind(api, claim):
             nodes[node.ref] = node.manifest
             found.append(blocker(node.ref, node.manifest, assess(node.manifest, CROSSPLANE_RULE), node.depth))
-    return [_with_events(api, item, nodes[item.ref]) for item in deepest_first(entry for entry in found if entry)]
+    causes = deepest_first(entry for entry in found if entry)
+    return [item.with_events(events_of(api, item.ref, nodes[item.ref])) for item in causes]
 
 
-def _with_events(api: Kubernetes, item: Blocker, manifest: Manifest | None) -> Blocker:
+def events_of(api: Kubernetes, ref: ObjectRef, manifest: Manifest | None) -> list[Manifest]:
+    """The events about an object. They only add to a story: a caller who may not read them still gets the rest."""
     if manifest is None:
-        return item
+        return []
     try:
-        return item.with_events(api.events(item.ref, manifest["metadata"]["uid"]))
+        return api.events(ref, uid(manifest))
     except InfraError:
-        return item  # events only add to the story; a caller who may not read them still gets the rest
+        return []

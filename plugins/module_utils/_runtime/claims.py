@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, pnow.infra contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The engine of modules ``xrd_claim`` and ``xrd_claim_info``."""
+"""The engine of module ``xrd_claim``."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ BLAME_LIMIT = 10.0
 
 def reconcile_claims(request: Request, api: Kubernetes, clock: Clock) -> Outcome:
     """Brings the claims of option ``claims`` to the wanted state, all of them within one deadline."""
-    claims = _claims(request.options["claims"])
+    claims = claims_from(request.options["claims"])
     deadline = Deadline.after(clock, seconds(request.options["wait_timeout"], "wait_timeout"))
     api = api.bounded_by(deadline.moment)
     if request.options["state"] == "absent":
@@ -39,38 +39,8 @@ def reconcile_claims(request: Request, api: Kubernetes, clock: Clock) -> Outcome
     return _present(request, api, claims, deadline)
 
 
-def describe_claims(request: Request, api: Kubernetes, clock: Clock) -> Outcome:
-    """Reads the claims of option ``claims``, and behind each unready one what blocks it; first awaits them if asked to.
-
-    In check mode nothing is awaited: what an earlier task would have requested will not come.
-    """
-    deadline = Deadline.after(clock, seconds(request.options["wait_timeout"], "wait_timeout"))
-    api = api.bounded_by(deadline.moment)
-    live = _named(request, api) if request.options["claims"] is not None else _selected(request, api)
-    if request.options["wait"] and not request.check_mode:
-        live = _await_ready(request, api, list(live), deadline, changed=False)
-    return Outcome(Plan(), {"claims": [_description(api, ref, claim) for ref, claim in live.items()]})
-
-
-def _named(request: Request, api: Kubernetes) -> Mapping[ObjectRef, Manifest | None]:
-    refs = [claim.ref for claim in _claims(request.options["claims"])]
-    return observe(api, refs, unserved_is_absent=request.check_mode)
-
-
-def _selected(request: Request, api: Kubernetes) -> Mapping[ObjectRef, Manifest | None]:
-    options = request.options
-    labels = ",".join(options["label_selectors"])
-    found = api.list_objects(options["api_version"], options["kind"], options["namespace"] or "", labels)
-    return {ref_of(claim): claim for claim in found}
-
-
-def _description(api: Kubernetes, ref: ObjectRef, claim: Manifest | None) -> dict[str, Any]:
-    verdict = assess(claim, CROSSPLANE_RULE)
-    blockers = [] if claim is None or verdict.ready else blockers_of(api, ref, claim, verdict)
-    return _fact(ref, claim, blockers)
-
-
-def _claims(entries: Sequence[Mapping[str, Any]]) -> list[Claim]:
+def claims_from(entries: Sequence[Mapping[str, Any]]) -> list[Claim]:
+    """The claims of option ``claims``. Raises InvalidOption, also when one is named twice."""
     claims = [claim_from(entry, position) for position, entry in enumerate(entries)]
     places = {claim.ref: position for position, claim in reversed(list(enumerate(claims)))}
     for position, claim in enumerate(claims):
@@ -92,14 +62,14 @@ def _present(request: Request, api: Kubernetes, claims: Sequence[Claim], deadlin
     changing = {ref_of(item.manifest) for item in applies}
     _check(request, api, [claim for claim in claims if claim.ref in changing], observed)
     if request.check_mode:
-        return Outcome(plan, {"claims": [_fact(ref, observed[ref]) for ref in refs]})
+        return Outcome(plan, {"claims": [claim_fact(ref, observed[ref]) for ref in refs]})
     _await_departures(request, api, observed, deadline)
     applied = apply_all(api, applies, request.reporter, force=request.options["force_conflicts"])
     live: Mapping[ObjectRef, Manifest | None] = {**observed, **applied}
     if request.options["wait"]:
         unready = [ref for ref in refs if ref in applied or not assess(live[ref], CROSSPLANE_RULE).ready]
-        live = {**live, **_await_ready(request, api, unready, deadline, changed=plan.changed)}
-    return Outcome(plan, {"claims": [_fact(ref, live[ref]) for ref in refs]})
+        live = {**live, **await_ready(request, api, unready, deadline, changed=plan.changed)}
+    return Outcome(plan, {"claims": [claim_fact(ref, live[ref]) for ref in refs]})
 
 
 def _check(
@@ -140,9 +110,10 @@ def _await_departures(
     await_gone(api, leaving, deadline, request.reporter, changed=False)
 
 
-def _await_ready(
+def await_ready(
     request: Request, api: Kubernetes, refs: Sequence[ObjectRef], deadline: Deadline, *, changed: bool
 ) -> Mapping[ObjectRef, Manifest | None]:
+    """Waits until the claims and everything behind them are ready. Raises Failed or TimedOut saying what blocks."""
     judges = dict.fromkeys(refs, partial(settled, api))
     waited = await_all(api, judges, deadline, request.reporter)
     if waited.pending:
@@ -158,7 +129,7 @@ def _absent(request: Request, api: Kubernetes, refs: Sequence[ObjectRef], deadli
         for deletion in deletions:
             require_free(observed[deletion.ref] or {})
     plan = Plan(tuple(deletions))
-    facts = {"claims": [_fact(ref, None) for ref in refs]}
+    facts = {"claims": [claim_fact(ref, None) for ref in refs]}
     if request.check_mode:
         return Outcome(plan, facts)
     everything = trees(api, [manifest for manifest in observed.values() if manifest is not None])
@@ -190,7 +161,7 @@ def _not_ready(api: Kubernetes, waited: Waited, deadline: Deadline, *, changed: 
     )
 
 
-def _fact(ref: ObjectRef, live: Manifest | None, blockers: Sequence[Blocker] = ()) -> dict[str, Any]:
+def claim_fact(ref: ObjectRef, live: Manifest | None, blockers: Sequence[Blocker] = ()) -> dict[str, Any]:
     """A claim as an entry of the result's ``claims``."""
     current = conditions(live or {})
     bound = composite_ref(live or {})

@@ -32,6 +32,9 @@ class ScriptedClock:
     def monotonic(self) -> float:
         return self.now
 
+    def wall_time(self) -> float:
+        return self.now
+
     def sleep(self, seconds: float) -> None:
         self.now += seconds
         for _moment, happens in [entry for entry in self._due if entry[0] <= self.now]:
@@ -100,6 +103,8 @@ class ScriptedKubernetes:
             live["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
 
     def events(self, ref: ObjectRef, uid: str) -> list[Manifest]:
+        if "events" in self.refuses:
+            raise self.refuses["events"]
         return [{"reason": "Told", "message": f"about {ref.name}", "metadata": {}}]
 
     @contextmanager
@@ -132,6 +137,8 @@ def request(reporter: ScriptedReporter, *, check_mode: bool = False, **options: 
         "wait_timeout": "1m",
         "force_conflicts": False,
         "gitops_owned": "refuse",
+        "environment": None,
+        "tree": False,
     }
     return Request({**defaults, **options}, check_mode, reporter, Redactor())
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.pnow.infra.plugins.module_utils._domain.errors import InvalidOption
-from ansible_collections.pnow.infra.plugins.module_utils._domain.units import seconds, spoken
+from ansible_collections.pnow.infra.plugins.module_utils._domain.units import age, seconds, spoken
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,19 @@ def test_what_is_no_duration_is_refused_by_name(text: str) -> None:
 @pytest.mark.parametrize(("duration", "expected"), [(0.4, "0s"), (59.9, "59s"), (125, "2m05s"), (3600, "1h00m")])
 def test_spoken(duration: float, expected: str) -> None:
     assert spoken(duration) == expected
+
+
+@pytest.mark.parametrize(
+    ("since", "expected"),
+    [
+        ("1970-01-01T00:00:00Z", "1h00m"),
+        ("1970-01-01T01:59:50+01:00", "10s"),
+        ("1969-12-28T21:00:00Z", "3d04h"),
+        ("1970-01-01T02:00:00Z", "0s"),
+        ("1970-01-01T00:00:00", ""),
+        ("yesterday", ""),
+        ("", ""),
+    ],
+)
+def test_the_age_of_a_moment(since: str, expected: str) -> None:
+    assert age(since, now=3600) == expected

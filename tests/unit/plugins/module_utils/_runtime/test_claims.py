@@ -21,7 +21,7 @@ from ansible_collections.pnow.infra.plugins.module_utils._domain.errors import (
 )
 from ansible_collections.pnow.infra.plugins.module_utils._domain.gitops import GitOpsOwned
 from ansible_collections.pnow.infra.plugins.module_utils._domain.manifest import Manifest, ObjectRef
-from ansible_collections.pnow.infra.plugins.module_utils._runtime.claims import describe_claims, reconcile_claims
+from ansible_collections.pnow.infra.plugins.module_utils._runtime.claims import reconcile_claims
 from tests.unit.plugins.scripted import ScriptedClock, ScriptedKubernetes, ScriptedReporter, Step, conditions, request
 
 GROUP = "database.example.org/v1alpha1"
@@ -124,16 +124,6 @@ def nothing(_server: ScriptedKubernetes) -> None:
 
 def silent(_server: ScriptedKubernetes) -> str:
     return "the Kubernetes API at https://example.org did not answer"
-
-
-@pytest.fixture
-def clock() -> ScriptedClock:
-    return ScriptedClock()
-
-
-@pytest.fixture
-def reporter() -> ScriptedReporter:
-    return ScriptedReporter()
 
 
 def test_a_new_claim_is_applied_once_and_awaited(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
@@ -453,41 +443,3 @@ def test_leaving_an_option_out_removes_its_field(clock: ScriptedClock, reporter:
     outcome = reconcile_claims(request(reporter, claims=[OPTIONS], wait=False), server(clock, live), clock)
     assert outcome.plan.diff[0]["before"]["spec"]["compositionUpdatePolicy"] == "Manual"
     assert "compositionUpdatePolicy" not in outcome.plan.diff[0]["after"]["spec"]
-
-
-def test_info_describes_and_blames(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
-    api = ScriptedKubernetes(
-        clock, claim(Synced="True", Ready="False"), composite(Synced="True"), role(Synced="False: why")
-    )
-    outcome = describe_claims(request(reporter, claims=[NAME], wait=False), api, clock)
-    described = outcome.facts["claims"][0]
-    assert (described["exists"], described["ready"], described["synced"]) == (True, False, True)
-    assert described["blockers"][0]["message"] == "why"
-
-
-def test_info_of_a_claim_that_does_not_exist(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
-    outcome = describe_claims(request(reporter, claims=[NAME], wait=False), server(clock), clock)
-    assert outcome.facts["claims"][0] | {"exists": False, "ready": False, "blockers": []} == outcome.facts["claims"][0]
-
-
-def test_info_awaits_when_asked(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
-    ready = put(claim(**GOOD), composite(**GOOD), role(**GOOD))
-    api = server(clock, script=[ready])
-    assert describe_claims(request(reporter, claims=[NAME]), api, clock).facts["claims"][0]["ready"]
-    api.objects.clear()
-    checked = describe_claims(request(reporter, check_mode=True, claims=[NAME]), api, clock)
-    assert not checked.facts["claims"][0]["exists"]
-
-
-def test_info_lists_by_kind(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
-    options = {
-        "claims": None,
-        "api_version": GROUP,
-        "kind": CLAIM.kind,
-        "namespace": "dev",
-        "label_selectors": ["a=b", "c"],
-    }
-    api = server(clock, claim(**GOOD))
-    outcome = describe_claims(request(reporter, wait=False, **options), api, clock)
-    assert [item["name"] for item in outcome.facts["claims"]] == ["dev-database"]
-    assert api.requests == ["list PostgreSQLInstance dev/a=b,c"]

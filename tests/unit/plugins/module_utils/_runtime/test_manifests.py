@@ -29,16 +29,6 @@ PROVIDER: Manifest = {
 }
 
 
-@pytest.fixture
-def clock() -> ScriptedClock:
-    return ScriptedClock()
-
-
-@pytest.fixture
-def reporter() -> ScriptedReporter:
-    return ScriptedReporter()
-
-
 def test_objects_are_applied_in_order_and_then_left_alone(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
     api = ScriptedKubernetes(clock)
     asked = request(reporter, manifests=[NAMESPACE, SECRET])

@@ -1,0 +1,75 @@
+# Copyright: (c) 2026, pnow.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The engine of module ``xrd_claim_info``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .._domain.description import described_conditions, described_object
+from .._domain.manifest import Manifest, ObjectRef, ref_of
+from .._domain.plan import Plan
+from .._domain.ports import Clock, Kubernetes
+from .._domain.readiness import CROSSPLANE_RULE, assess
+from .._domain.units import seconds
+from .applying import observe
+from .claim_tree import Node, behind, blockers_of, events_of
+from .claims import await_ready, claim_fact, claims_from
+from .task import Outcome, Request
+from .waiting import Deadline
+
+
+def describe_claims(request: Request, api: Kubernetes, clock: Clock) -> Outcome:
+    """Reads the claims of option ``claims``, and behind each unready one what blocks it; first awaits them if asked to.
+
+    In check mode nothing is awaited: what an earlier task would have requested will not come.
+    """
+    deadline = Deadline.after(clock, seconds(request.options["wait_timeout"], "wait_timeout"))
+    api = api.bounded_by(deadline.moment)
+    live = _named(request, api) if request.options["claims"] is not None else _selected(request, api)
+    if request.options["wait"] and not request.check_mode:
+        live = await_ready(request, api, list(live), deadline, changed=False)
+    now = clock.wall_time()
+    return Outcome(Plan(), {"claims": [_description(request, api, ref, claim, now) for ref, claim in live.items()]})
+
+
+def _named(request: Request, api: Kubernetes) -> Mapping[ObjectRef, Manifest | None]:
+    refs = [claim.ref for claim in claims_from(request.options["claims"])]
+    return observe(api, refs, unserved_is_absent=request.check_mode)
+
+
+def _selected(request: Request, api: Kubernetes) -> Mapping[ObjectRef, Manifest | None]:
+    options = request.options
+    labels = ",".join(options["label_selectors"])
+    found = api.list_objects(options["api_version"], options["kind"], options["namespace"] or "", labels)
+    return {ref_of(claim): claim for claim in found if options["environment"] in (None, _environment(claim))}
+
+
+def _environment(claim: Manifest) -> str:
+    return str(claim.get("spec", {}).get("parameters", {}).get("environment", ""))
+
+
+def _description(
+    request: Request, api: Kubernetes, ref: ObjectRef, claim: Manifest | None, now: float
+) -> dict[str, Any]:
+    verdict = assess(claim, CROSSPLANE_RULE)
+    blockers = [] if claim is None or verdict.ready else blockers_of(api, ref, claim, verdict)
+    fact = {**claim_fact(ref, claim, blockers), "conditions": described_conditions(claim, now)}
+    return {**fact, "tree": _tree(api, ref, claim, now)} if request.options["tree"] else fact
+
+
+def _tree(api: Kubernetes, ref: ObjectRef, claim: Manifest | None, now: float) -> list[dict[str, Any]]:
+    nodes = [Node(ref, claim, depth=0), *behind(api, claim or {})]
+    return [
+        described_object(
+            node.ref,
+            node.manifest,
+            assess(node.manifest, CROSSPLANE_RULE),
+            depth=node.depth,
+            now=now,
+            events=events_of(api, node.ref, node.manifest),
+        )
+        for node in nodes
+    ]
