@@ -49,8 +49,8 @@ options:
     default: 3
   auth_method:
     description:
-      - How to authenticate. The token of a login is revoked when the task ends. V(none) sends no token, for an agent
-        between here and Vault that adds one.
+      - How to authenticate. The token of a login is revoked when the task ends; one that expires or is revoked earlier
+        is replaced by logging in again. V(none) sends no token, for an agent between here and Vault that adds one.
       - The value of environment variable E(ANSIBLE_HASHI_VAULT_AUTH_METHOD) is used when the option is not set.
     type: str
     choices: [token, approle, kubernetes, jwt, userpass, cert, none]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 from .._domain import errors
@@ -18,6 +19,7 @@ from .._domain.ports import Clock
 from .._domain.text import inert
 from .._domain.vault_ports import Credential, Data, Engine, StuckLease
 from . import vault_auth, vault_errors
+from .vault_auth import Login, Token
 
 try:
     import requests
@@ -35,13 +37,15 @@ REVOKE_TIMEOUT = 120.0
 RETRIED_STATUSES = frozenset({412, 429, 502, 503, 504})
 
 Learn = Callable[[str], None]
+LogIn = Callable[[], Token]
 
 
 @contextmanager
 def connect(options: Mapping[str, Any], clock: Clock, learn: Learn) -> Iterator[VaultApi]:
     """The Vault that the connection options name, with a token; ``learn`` is told every secret met on the way.
 
-    A token from a login is revoked when the context ends. Raises MissingLibrary, InvalidOption, Unauthorized.
+    A token from a login is replaced by that of a new login when it ends early, and revoked when the context ends.
+    Raises MissingLibrary, InvalidOption, Unauthorized.
     """
     if IMPORT_ERROR is not None:
         raise errors.MissingLibrary(
@@ -56,10 +60,7 @@ def connect(options: Mapping[str, Any], clock: Clock, learn: Learn) -> Iterator[
         elif method == "token":
             yield api.with_token(vault_auth.token(options))
         else:
-            login = vault_auth.login(options)
-            for secret in login.secrets:
-                learn(secret)
-            with api.logged_in(login.path, login.data) as logged_in:
+            with api.logged_in(partial(vault_auth.login, options)) as logged_in:
                 yield logged_in
     finally:
         api.close()
@@ -88,22 +89,33 @@ class VaultApi:
     A request is sent again when no connection came about, or the server said that it could not serve it.
     """
 
-    def __init__(self, adapter: RawAdapter, clock: Clock, retries: int, learn: Learn) -> None:
+    def __init__(
+        self,
+        adapter: RawAdapter,
+        clock: Clock,
+        retries: int,
+        learn: Learn,
+        *,
+        token: Token = vault_auth.AGENTS_TOKEN,
+        log_in: LogIn | None = None,
+    ) -> None:
         self._adapter = adapter
         self._clock = clock
         self._retries = retries
         self._learn = learn
+        self._token = token
+        self._log_in = log_in
         self.server = str(adapter.base_uri)
 
     def close(self) -> None:
         self._adapter.close()
 
-    def with_token(self, token: str) -> VaultApi:
-        """The same server seen with another token."""
-        self._learn(token)
+    def with_token(self, token: Token, log_in: LogIn | None = None) -> VaultApi:
+        """The same server seen with a token, in whose place comes that of ``log_in`` when it is not accepted."""
+        self._learn(token.value)
         adapter = RawAdapter.from_adapter(self._adapter)
-        adapter.token = token
-        return VaultApi(adapter, self._clock, self._retries, self._learn)
+        adapter.token = token.value
+        return VaultApi(adapter, self._clock, self._retries, self._learn, token=token, log_in=log_in)
 
     def read(self, path: str) -> Data | None:
         """The data at a path; None when there is nothing."""
@@ -132,7 +144,7 @@ class VaultApi:
         """The secrets engine that serves a path. Raises InvalidOption when there is none that the token may see."""
         inquiry = f"sys/internal/ui/mounts/{path}"
         status, body = self._request("GET", inquiry)
-        if status in (400, 403, 404) and not vault_errors.is_invalid_token(body):
+        if status in (400, 403, 404):
             raise vault_errors.no_engine(self.server, path)
         data = self._checked(vault_errors.READ, inquiry, status, body).get("data") or {}
         return Engine(
@@ -159,20 +171,29 @@ class VaultApi:
     def issuer(self, ttl: int) -> Iterator[VaultApi]:
         """A child token of this one that lives ``ttl`` seconds at most, and no longer than the context."""
         limits = {"ttl": f"{ttl}s", "explicit_max_ttl": f"{ttl}s", "renewable": False, "display_name": "pnow-infra"}
-        with self.logged_in("auth/token/create", limits) as child:
+        # No other may take its place: what was issued under it ends with it.
+        token = Token(self._token_from("auth/token/create", limits), "made for the proof", "run again")
+        with _revoked_at_the_end(self.with_token(token)) as child:
             yield child
 
     @contextmanager
-    def logged_in(self, path: str, data: Data) -> Iterator[VaultApi]:
-        """The server seen with the token that a write to ``path`` gives; it is revoked when the context ends."""
-        body = self._checked(vault_errors.GET_TOKEN, path, *self._request("POST", path, data))
-        session = self.with_token(str((body.get("auth") or {}).get("client_token") or ""))
-        try:
+    def logged_in(self, login: Callable[[], Login]) -> Iterator[VaultApi]:
+        """The server seen with the token of a login, which is revoked when the context ends."""
+
+        def log_in() -> Token:
+            # What a pod logs in with is renewed on disk, so it is read anew each time.
+            current = login()
+            for secret in current.secrets:
+                self._learn(secret)
+            return Token(self._token_from(current.path, current.data), f"got at {current.path}", "run again")
+
+        with _revoked_at_the_end(self.with_token(log_in(), log_in)) as session:
             yield session
-        finally:
-            # Best effort: the token may be of a kind that can not be revoked, and ends by itself in any case.
-            with suppress(errors.InfraError):
-                session.write("auth/token/revoke-self", {})
+
+    def end(self) -> None:
+        """Revokes the token, as far as it can be: one may have ended already, or be of a kind that only expires."""
+        with suppress(errors.InfraError):
+            self._send("POST", "auth/token/revoke-self", {})
 
     def issue(self, path: str) -> Credential:
         body = self._checked(vault_errors.READ, path, *self._request("GET", path))
@@ -186,9 +207,32 @@ class VaultApi:
         data = {"lease_id": lease_id, "sync": True}
         self._checked(vault_errors.REVOKE, path, *self._request("POST", path, data, timeout=REVOKE_TIMEOUT))
 
+    def _token_from(self, path: str, data: Data) -> str:
+        body = self._checked(vault_errors.GET_TOKEN, path, *self._request("POST", path, data))
+        return str((body.get("auth") or {}).get("client_token") or "")
+
     def _request(
         self, method: str, path: str, data: Mapping[str, Any] | None = None, **limits: float
     ) -> tuple[int, Data]:
+        """Sends; once more with another token if this one has ended, for then nothing was done. Raises Unauthorized."""
+        status, body = self._send(method, path, data, **limits)
+        if self._log_in and vault_errors.is_invalid_token(status, body):
+            self._replace_token(self._log_in)
+            status, body = self._send(method, path, data, **limits)
+        if vault_errors.is_invalid_token(status, body):
+            raise vault_errors.refused_token(self.server, self._token.origin, self._token.remedy)
+        return status, body
+
+    def _replace_token(self, log_in: LogIn) -> None:
+        try:
+            self._token = log_in()
+        except errors.InfraError as error:
+            error.message = f"the token {self._token.origin} expired or was revoked, and {error.message}"
+            raise
+        self._learn(self._token.value)
+        self._adapter.token = self._token.value
+
+    def _send(self, method: str, path: str, data: Mapping[str, Any] | None = None, **limits: float) -> tuple[int, Data]:
         """Sends, and sends again what failed in passing. Raises Unreachable after the last attempt."""
         for attempt in range(self._retries + 1):
             last = attempt == self._retries
@@ -209,6 +253,14 @@ class VaultApi:
         if status >= 400:
             raise vault_errors.from_response(self.server, verb, path, status, body)
         return body
+
+
+@contextmanager
+def _revoked_at_the_end(session: VaultApi) -> Iterator[VaultApi]:
+    try:
+        yield session
+    finally:
+        session.end()
 
 
 def _parsed(response: requests.Response) -> Data:

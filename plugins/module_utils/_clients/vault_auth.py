@@ -30,14 +30,27 @@ class Login:
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
-def token(options: Options) -> str:
+@dataclass(frozen=True)
+class Token:
+    """A token, in words where it came from, and what to do once it is not accepted any more."""
+
+    value: str = field(repr=False)
+    origin: str
+    remedy: str = "log in again, or use an auth_method that can"
+
+
+# With auth_method none.
+AGENTS_TOKEN = Token("", "that an agent is to add", "look at the agent")
+
+
+def token(options: Options) -> Token:
     """The token of the options, or of the file that ``vault login`` leaves. Raises Unauthorized."""
     if options["token"]:
-        return str(options["token"]).strip()
+        return Token(str(options["token"]).strip(), "that is given as token (VAULT_TOKEN)")
     path = Path(options["token_path"] or "~").expanduser() / str(options["token_file"])
     with suppress(OSError, UnicodeDecodeError):
         if text := path.read_text(encoding="utf-8").strip():
-            return text
+            return Token(text, f"in {path}")
     raise errors.Unauthorized(
         f"there is no token for Vault at {options['url']}",
         next_step=f"set token (VAULT_TOKEN), log in so that {path} has one, or choose another auth_method",

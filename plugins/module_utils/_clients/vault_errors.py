@@ -61,16 +61,25 @@ def no_engine(server: str, path: str) -> errors.InvalidOption:
     )
 
 
-def is_invalid_token(body: dict[str, Any]) -> bool:
-    """Whether a refusal is about the token itself and not about what it may do."""
-    return any(text in _messages(body) for text in ("invalid token", "bad token", "missing client token"))
+def is_invalid_token(status: int, body: dict[str, Any]) -> bool:
+    """Whether an answer refuses the token itself, and not what it may do."""
+    refusals = ("invalid token", "bad token", "missing client token")
+    return status == 403 and any(text in _messages(body) for text in refusals)
+
+
+def refused_token(server: str, origin: str, remedy: str) -> errors.Unauthorized:
+    """The error for a token that is not accepted; Vault does not say which of the reasons it is."""
+    return errors.Unauthorized(
+        f"Vault at {server} does not accept the token {origin}; it has expired, was revoked or is wrong",
+        next_step=remedy,
+    )
 
 
 def from_response(server: str, verb: Verb, path: str, status: int, body: dict[str, Any]) -> errors.InfraError:
     """The error for an HTTP status of 400 and above."""
     message = inert(_messages(body) or f"HTTP status {status}")
     if status == 403:
-        return _invalid_token(server) if is_invalid_token(body) else _forbidden(server, verb, path)
+        return _forbidden(server, verb, path)
     if status in (400, 404) and verb is GET_TOKEN:
         return errors.Unauthorized(
             f"Vault at {server} gives no token at {path}: {message}", next_step=_login_help(path)
@@ -91,17 +100,11 @@ def from_response(server: str, verb: Verb, path: str, status: int, body: dict[st
     )
 
 
-def _invalid_token(server: str) -> errors.Unauthorized:
-    return errors.Unauthorized(
-        f"Vault at {server} does not accept the token", next_step="it is wrong or has expired: log in again"
-    )
-
-
 def _forbidden(server: str, verb: Verb, path: str) -> errors.Forbidden:
     sudo = " and sudo" if path.startswith(SUDO_PATHS) or path == SUDO_PATH else ""
     return errors.Forbidden(
         f"Vault at {server} does not allow to {verb.words} {path}",
-        next_step=f"grant {verb.capabilities}{sudo} on {path} to the token, or use one that has not expired",
+        next_step=f"grant {verb.capabilities}{sudo} on {path} to the token, or use another one",
     )
 
 

@@ -26,6 +26,9 @@ from tests.unit.plugins.scripted import ScriptedClock
 
 Answer = tuple[int, Any]
 
+# As Vault says it of a token that expired, was revoked, or never was one.
+ENDED: Answer = (403, {"errors": ["2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n"]})
+
 
 class QuietServer(ThreadingHTTPServer):
     """Says nothing of a client that hung up, and ends at once."""
@@ -151,7 +154,7 @@ def test_what_will_not_pass_is_tried_once(server: Server, status: int) -> None:
             403,
             ["permission denied", "invalid token"],
             Unauthorized,
-            "does not accept the token; it is wrong or has",
+            r"the token that is given as token \(VAULT_TOKEN\); it has expired, was revoked or is wrong; log in again",
         ),
         (403, ["missing client token"], Unauthorized, "does not accept the token"),
         (503, ["Vault is sealed"], Unreachable, "is sealed; unseal it and run again"),
@@ -214,6 +217,19 @@ def test_the_token_file_of_a_login(server: Server, tmp_path: Path) -> None:
     assert learned == ["file-token"]
 
 
+def test_a_token_file_that_is_not_accepted_is_named(server: Server, tmp_path: Path) -> None:
+    (tmp_path / ".vault-token").write_text("file-token\n", encoding="utf-8")
+    server.answers["x"] = [ENDED]
+    with pytest.raises(Unauthorized, match=rf"does not accept the token in {tmp_path}/.vault-token; it has expired"):
+        read(server, "x", token=None, token_path=str(tmp_path))
+
+
+def test_an_agent_whose_token_is_not_accepted(server: Server) -> None:
+    server.answers["x"] = [(403, {"errors": ["missing client token"]})]
+    with pytest.raises(Unauthorized, match=r"the token that an agent is to add; it has .*; look at the agent"):
+        read(server, "x", auth_method="none")
+
+
 def test_no_token_anywhere(server: Server, tmp_path: Path) -> None:
     with pytest.raises(Unauthorized, match=r"there is no token for Vault .* set token \(VAULT_TOKEN\)"):
         read(server, token=None, token_path=str(tmp_path))
@@ -233,6 +249,85 @@ def test_an_approle_login_ends_with_the_context(server: Server) -> None:
     assert server.seen[0][2] == {"role_id": "role", "secret_id": "secret"}
     assert server.headers[2]["X-Vault-Token"] == "login-token"
     assert learned == ["login-token"]
+
+
+def logins(*tokens: str) -> list[Answer]:
+    return [(200, {"auth": {"client_token": token}}) for token in tokens]
+
+
+@pytest.mark.parametrize("verb", ["read", "list_keys", "delete", "engine", "revoke"])
+def test_a_login_is_repeated_when_its_token_ends(server: Server, verb: str) -> None:
+    path = {"engine": "sys/internal/ui/mounts/x", "revoke": "sys/leases/revoke"}.get(verb, "x")
+    server.answers["auth/approle/login"] = logins("first-token", "second-token")
+    server.answers[path] = [ENDED, (200, {"data": {}})]
+    learned: list[str] = []
+    with vault.connect(options(server, auth_method="approle", role_id="r"), ScriptedClock(), learned.append) as api:
+        getattr(api, verb)("x")
+        getattr(api, verb)("x")
+    login = ("auth/approle/login", None)
+    sent = [(seen[1], headers.get("X-Vault-Token")) for seen, headers in zip(server.seen, server.headers, strict=True)]
+    assert sent == [
+        login,
+        (path, "first-token"),
+        login,
+        (path, "second-token"),
+        (path, "second-token"),
+        ("auth/token/revoke-self", "second-token"),
+    ]
+    assert learned == ["first-token", "second-token"]
+
+
+def test_what_a_token_may_not_do_is_no_reason_to_log_in_again(server: Server) -> None:
+    server.answers["auth/approle/login"] = logins("login-token")
+    server.answers["x"] = [(403, {"errors": ["1 error occurred:\n\t* permission denied\n\n"]})]
+    with pytest.raises(Forbidden, match="grant read on x to the token"):
+        read(server, "x", auth_method="approle", role_id="r")
+    assert [path for _verb, path, _body in server.seen] == ["auth/approle/login", "x", "auth/token/revoke-self"]
+
+
+def test_a_token_that_always_ends_is_not_replaced_for_ever(server: Server) -> None:
+    server.answers["auth/approle/login"] = logins("login-token")
+    server.answers["x"] = [ENDED]
+    with pytest.raises(Unauthorized, match=r"does not accept the token got at auth/approle/login; .*; run again"):
+        read(server, "x", auth_method="approle", role_id="r")
+    assert [path for _verb, path, _body in server.seen].count("x") == 2
+
+
+def test_a_login_that_works_only_once_says_both(server: Server) -> None:
+    server.answers["auth/approle/login"] = [*logins("login-token"), (400, {"errors": ["invalid role or secret ID"]})]
+    server.answers["x"] = [ENDED]
+    said = (
+        r"the token got at auth/approle/login expired or was revoked, and Vault at .* gives no token .*secret ID; check"
+    )
+    with pytest.raises(Unauthorized, match=said):
+        read(server, "x", auth_method="approle", role_id="r")
+
+
+def test_a_pod_logs_in_again_with_the_token_that_it_has_by_then(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "token"
+    monkeypatch.setattr(vault_auth, "SERVICE_ACCOUNT_TOKEN", file)
+    file.write_text("first")
+    server.answers["auth/kubernetes/login"] = logins("login-token")
+    server.answers["x"] = [ENDED, (200, {"data": {}})]
+    given = options(server, auth_method="kubernetes", role_id="ops")
+    with vault.connect(given, ScriptedClock(), lambda _: None) as api:
+        file.write_text("second")
+        api.read("x")
+    assert [body["jwt"] for _verb, path, body in server.seen if path.startswith("auth/kub")] == ["first", "second"]
+
+
+def test_the_end_of_a_proofs_token_is_not_hidden_by_another(server: Server) -> None:
+    server.answers["auth/approle/login"] = logins("login-token")
+    server.answers["auth/token/create"] = logins("child-token")
+    server.answers["database/creds/dev"] = [ENDED]
+    with (
+        vault.connect(options(server, auth_method="approle", role_id="r"), ScriptedClock(), lambda _: None) as api,
+        pytest.raises(Unauthorized, match=r"does not accept the token made for the proof; .*; run again"),
+        api.issuer(300) as issuer,
+    ):
+        issuer.issue("database/creds/dev")
 
 
 @pytest.mark.parametrize(
