@@ -35,6 +35,8 @@ CONNECT_TIMEOUT = 5.0
 REVOKE_TIMEOUT = 120.0
 # Not 500: Vault answers it when the database it was asked to act on fails, and each try would wait for that again.
 RETRIED_STATUSES = frozenset({412, 429, 502, 503, 504})
+# Until a cluster has chosen another active node.
+ELECTION_PAUSE = 8.0
 
 Learn = Callable[[str], None]
 LogIn = Callable[[], Token]
@@ -73,7 +75,7 @@ def _adapter(options: Mapping[str, Any]) -> RawAdapter:
     session.headers["User-Agent"] = USER_AGENT
     session.cert = vault_auth.client_certificate(options)
     # hvac heeds its own argument only where the session does not verify.
-    session.verify = options["ca_cert"] or True if options["validate_certs"] is not False else False
+    session.verify = vault_auth.trusted_authorities(options)
     return RawAdapter(
         base_uri=options["url"].rstrip("/"),
         verify=session.verify,
@@ -235,21 +237,30 @@ class VaultApi:
     def _send(self, method: str, path: str, data: Mapping[str, Any] | None = None, **limits: float) -> tuple[int, Data]:
         """Sends, and sends again what failed in passing. Raises Unreachable after the last attempt."""
         for attempt in range(self._retries + 1):
-            last = attempt == self._retries
+            last, pause = attempt == self._retries, 0.4 * 2**attempt
             try:
                 response = self._adapter.request(method, f"/v1/{path}", json=data, raise_exception=False, **limits)
             except requests.ConnectionError as error:
                 if last or not vault_errors.passing(error):
                     raise vault_errors.unreachable(self.server, error, attempt + 1) from error
+                pause = ELECTION_PAUSE if vault_errors.named_leader(self.server, error) else pause
             except (requests.RequestException, OSError, ValueError) as error:
                 raise vault_errors.unreachable(self.server, error, attempt + 1) from error
             else:
-                if response.status_code not in RETRIED_STATUSES or last:
-                    return response.status_code, _parsed(response)
-            self._clock.sleep(0.4 * 2**attempt * random.uniform(0.5, 1.0))
+                status, body = response.status_code, _parsed(response)
+                if last or not (status in RETRIED_STATUSES or vault_errors.is_leaderless(body)):
+                    return status, body
+                pause = ELECTION_PAUSE if vault_errors.is_leaderless(body) else pause
+            self._clock.sleep(pause * random.uniform(0.5, 1.0))
         raise AssertionError("the last attempt returns or raises")
 
     def _checked(self, verb: vault_errors.Verb, path: str, status: int, body: Data) -> Data:
+        if vault_errors.is_sealed(status, body):
+            # One that was never initialised says the same.
+            _status, seal = self._send("GET", "sys/seal-status")
+            raise vault_errors.closed(self.server, initialised=bool(seal.get("initialized", True)))
+        if vault_errors.is_leaderless(body):
+            raise vault_errors.leaderless(self.server)
         if status >= 400:
             raise vault_errors.from_response(self.server, verb, path, status, body)
         return body

@@ -68,9 +68,19 @@ def client_certificate(options: Options) -> tuple[str, str] | None:
         return None
     files = _needed(options, "cert_auth_public_key"), _needed(options, "cert_auth_private_key")
     for file in files:
-        if not Path(file).is_file():
-            raise errors.InvalidOption(f"there is no file {file}", next_step="auth_method cert needs it, as PEM")
+        _check_existence(file, "auth_method cert needs it, as PEM")
     return files
+
+
+def trusted_authorities(options: Options) -> str | bool:
+    """What Vault's certificate is checked against, as requests takes it. Raises InvalidOption when it is not there."""
+    if options["validate_certs"] is False:
+        return False
+    if options["ca_cert"]:
+        _check_existence(
+            options["ca_cert"], "ca_cert (VAULT_CACERT) names it, and it is to have CA certificates as PEM"
+        )
+    return options["ca_cert"] or True
 
 
 def _approle(options: Options) -> Login:
@@ -116,6 +126,11 @@ _LOGINS: dict[str, Callable[[Options], Login]] = {
 def _path(options: Options) -> str:
     mount_point = str(options["auth_mount_point"] or options["auth_method"]).strip("/")
     return f"auth/{mount_point}/login"
+
+
+def _check_existence(path: str, need: str) -> None:
+    if not Path(path).exists():
+        raise errors.InvalidOption(f"there is no file {path}", next_step=need)
 
 
 def _needed(options: Options, option: str) -> str:

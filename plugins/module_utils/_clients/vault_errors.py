@@ -8,6 +8,7 @@ from __future__ import annotations
 import ssl
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from .._domain import errors
 from .._domain.text import inert
@@ -38,8 +39,17 @@ def passing(error: Exception) -> bool:
     return _certificate_error(error) is None
 
 
+def named_leader(server: str, error: Exception) -> str:
+    """The active node that ``server`` sent a request on to, if it is that one which gave no answer; else empty."""
+    url = urlsplit(str(getattr(getattr(error, "request", None), "url", None) or server))
+    leader = f"{url.scheme}://{url.netloc}"
+    return "" if leader == server else leader
+
+
 def unreachable(server: str, error: Exception, attempts: int) -> errors.InfraError:
     """The error for a request that got no answer."""
+    if leader := named_leader(server, error):
+        server = f"{leader}, the active node by what {server} says,"
     distrust = _certificate_error(error)
     if distrust is not None:
         return errors.Unreachable(
@@ -67,6 +77,29 @@ def is_invalid_token(status: int, body: dict[str, Any]) -> bool:
     return status == 403 and any(text in _messages(body) for text in refusals)
 
 
+def is_leaderless(body: dict[str, Any]) -> bool:
+    """Whether an answer comes from a standby that has nobody to pass the request on to, with any of many statuses."""
+    return any(text in _messages(body) for text in ("active cluster node not found", "no active Vault instance found"))
+
+
+def leaderless(server: str) -> errors.Unreachable:
+    """The error for a server that ``is_leaderless``."""
+    return errors.Unreachable(
+        f"Vault at {server} is a standby whose cluster has no active node", next_step="look at its peers, run again"
+    )
+
+
+def is_sealed(status: int, body: dict[str, Any]) -> bool:
+    """Whether an answer comes from a server that can not open its storage, or has none yet."""
+    return status == 503 and "sealed" in _messages(body)
+
+
+def closed(server: str, *, initialised: bool) -> errors.Unreachable:
+    """The error for a server that ``is_sealed``."""
+    state, remedy = ("sealed", "unseal") if initialised else ("not initialized", "initialize")
+    return errors.Unreachable(f"Vault at {server} is {state}", next_step=f"{remedy} it and run again")
+
+
 def refused_token(server: str, origin: str, remedy: str) -> errors.Unauthorized:
     """The error for a token that is not accepted; Vault does not say which of the reasons it is."""
     return errors.Unauthorized(
@@ -89,7 +122,9 @@ def from_response(server: str, verb: Verb, path: str, status: int, body: dict[st
             f"Vault at {server} rejects to {verb.words} {path}: {message}", next_step="see its reason"
         )
     if status in (501, 503):
-        return _not_serving(server, message)
+        return errors.Unreachable(
+            f"Vault at {server} is not serving: {message}", next_step="look at its health, run again"
+        )
     if status == 500:
         return errors.Failed(
             f"Vault at {server} failed to {verb.words} {path}: {message}", next_step="mend what it names, run again"
@@ -112,14 +147,6 @@ def _login_help(path: str) -> str:
     if path == "auth/token/create":
         return "use a service token, or set verify to never"
     return "check auth_mount_point, and what auth_method logs in with"
-
-
-def _not_serving(server: str, message: str) -> errors.Unreachable:
-    if "not initialized" in message or "sealed" in message:
-        remedy = "initialize it" if "not initialized" in message else "unseal it"
-        state = "not initialized" if "not initialized" in message else "sealed"
-        return errors.Unreachable(f"Vault at {server} is {state}", next_step=f"{remedy} and run again")
-    return errors.Unreachable(f"Vault at {server} is not serving: {message}", next_step="look at its health, run again")
 
 
 def _messages(body: dict[str, Any]) -> str:

@@ -46,6 +46,7 @@ class Server:
         self.answers: dict[str, list[Answer]] = {}
         self.seen: list[tuple[str, str, dict[str, Any]]] = []
         self.headers: list[dict[str, str]] = []
+        self.location = ""
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -60,6 +61,8 @@ class Server:
                 content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(content)))
+                if server.location:
+                    self.send_header("Location", server.location)
                 self.end_headers()
                 self.wfile.write(content)
 
@@ -158,7 +161,12 @@ def test_what_will_not_pass_is_tried_once(server: Server, status: int) -> None:
         ),
         (403, ["missing client token"], Unauthorized, "does not accept the token"),
         (503, ["Vault is sealed"], Unreachable, "is sealed; unseal it and run again"),
-        (503, ["Vault is not initialized"], Unreachable, "is not initialized; initialize it and run again"),
+        (
+            500,
+            ["local node not active but active cluster node not found"],
+            Unreachable,
+            "is a standby whose cluster has no active node; look at its peers",
+        ),
         (503, ["maintenance"], Unreachable, "is not serving: maintenance; look"),
         (500, ["database is down"], Failed, "failed to read database/roles/dev: database is down; mend"),
         (400, ["bad\x1b[31m field\n"], Rejected, "rejects to read database/roles/dev: bad field; see"),
@@ -171,6 +179,44 @@ def test_a_refusal_is_one_sentence(
     server.answers["database/roles/dev"] = [(status, {"errors": messages})]
     with pytest.raises(error, match=text):
         read(server)
+
+
+@pytest.mark.parametrize(
+    ("seal", "text"),
+    [
+        ({"sealed": True, "initialized": True}, "is sealed; unseal it and run again"),
+        ({"sealed": True, "initialized": False}, "is not initialized; initialize it and run again"),
+        ({"errors": ["no"]}, "is sealed; unseal it and run again"),
+    ],
+)
+def test_a_closed_server_is_asked_why(server: Server, seal: dict[str, Any], text: str) -> None:
+    server.answers = {"x": [(503, {"errors": ["Vault is sealed"]})], "sys/seal-status": [(200, seal)]}
+    with pytest.raises(Unreachable, match=text):
+        read(server, "x")
+
+
+def test_a_standby_is_given_the_time_to_learn_of_its_leader(server: Server) -> None:
+    leaderless = (500, {"errors": ["local node not active but active cluster node not found"]})
+    server.answers["x"] = [leaderless, leaderless, (200, {"data": {}})]
+    clock = ScriptedClock()
+    with vault.connect(options(server), clock, lambda _: None) as api:
+        assert api.read("x") == {}
+    assert 2 * vault.ELECTION_PAUSE >= clock.now >= vault.ELECTION_PAUSE
+
+
+def test_the_leader_is_followed(server: Server) -> None:
+    leader = Server()
+    server.answers["x"] = [(307, "")]
+    server.location = f"{leader.url}/v1/x"
+    with vault.connect(options(server), ScriptedClock(), lambda _: None) as api:
+        api.write("x", {"a": 1})
+        leader.close()
+        with pytest.raises(
+            Unreachable, match=rf"Vault at {leader.url}, the active node by what {server.url} says, did"
+        ):
+            api.write("x", {"a": 2})
+    assert leader.seen == [("POST", "x", {"a": 1})]
+    assert leader.headers[0]["X-Vault-Token"] == "caller-token"
 
 
 def test_an_answer_that_is_not_vaults(server: Server) -> None:
@@ -381,6 +427,7 @@ def test_no_token_is_sent_where_an_agent_adds_one(server: Server) -> None:
         ({"auth_method": "jwt", "role_id": "ops"}, "jwt is missing; auth_method jwt needs it"),
         ({"auth_method": "userpass", "auth_username": "me"}, "auth_password is missing"),
         ({"auth_method": "cert"}, "cert_auth_public_key is missing; auth_method cert needs it"),
+        ({"ca_cert": "/none"}, r"there is no file /none; ca_cert \(VAULT_CACERT\) names it"),
         ({"auth_method": "cert", "cert_auth_public_key": "/none", "cert_auth_private_key": "/none"}, "no file /none"),
     ],
 )

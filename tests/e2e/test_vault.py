@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Vault in states that the bed's own may not be put into: new, sealed, clustered, behind TLS; tokens that end early.
+
+What was done is asked of the vault command, which is not ours.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.tasks import refused, run
+from tests.e2e.vault_servers import PATIENCE, VaultServer
+from tests.testbed.readiness import wait_until
+
+PKI = Path(os.environ["PNOW_TESTBED_STATE"]) / "pki"
+POLICY = {"path": "sys/policies/acl/e2e", "fields": {"policy": 'path "e2e/x" { capabilities = ["read"] }'}}
+OPERATOR = 'path "sys/policies/acl/*" { capabilities = ["read", "create", "update", "delete"] }'
+NewServer = Callable[..., VaultServer]
+
+
+@pytest.fixture(scope="module")
+def new_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewServer]:
+    """Starts servers, which end with the module."""
+    servers: list[VaultServer] = []
+
+    def start(identity: Path | None = None) -> VaultServer:
+        servers.append(VaultServer(tmp_path_factory.mktemp("vault"), identity))
+        servers[-1].start()
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture(scope="module")
+def server(new_server: NewServer) -> VaultServer:
+    """One that serves."""
+    server = new_server()
+    server.initialise()
+    server.vault("policy", "write", "operator", server.file("operator.hcl", OPERATOR))
+    server.vault("auth", "enable", "approle")
+    return server
+
+
+def policies(server: VaultServer) -> list[str]:
+    names: list[str] = json.loads(server.vault("policy", "list", "-format=json"))
+    return names
+
+
+def approle(server: VaultServer, *settings: str) -> dict[str, str]:
+    """Options that log in as a new AppRole."""
+    role = "auth/approle/role/e2e"
+    server.vault("write", role, "token_policies=operator", *settings)
+    return {
+        "url": server.url,
+        "auth_method": "approle",
+        "role_id": server.vault("read", "-field=role_id", f"{role}/role-id"),
+        "secret_id": server.vault("write", "-force", "-field=secret_id", f"{role}/secret-id"),
+    }
+
+
+def test_a_server_that_is_not_initialised_is_not_called_sealed(new_server: NewServer) -> None:
+    said = refused("vault_object", url=new_server().url, token="none", retries=0, **POLICY)
+    assert said.endswith("is not initialized; initialize it and run again")
+
+
+def test_a_sealed_server(new_server: NewServer) -> None:
+    server = new_server()
+    server.initialise()
+    server.vault("operator", "seal")
+    options = {"url": server.url, "token": server.token, "retries": 0, **POLICY}
+    assert refused("vault_object", **options).endswith("is sealed; unseal it and run again")
+    server.unseal()
+    assert run("vault_object", **options)["changed"]
+    assert "e2e" in policies(server)
+
+
+def test_a_cluster_whose_leader_dies(new_server: NewServer) -> None:
+    leader, standby, other = new_server(), new_server(), new_server()
+    leader.initialise()
+    for joining in (standby, other):
+        joining.join(leader)
+    for joined in (standby, other):
+        wait_until(joined.expect_vote, PATIENCE)
+    options = {"url": standby.url, "token": leader.token, **POLICY}
+    assert run("vault_object", **options)["changed"]
+    assert "e2e" in policies(leader)
+
+    leader.stop()
+    assert run("vault_object", state="absent", **options)["changed"]
+    assert "e2e" not in policies(standby)
+
+    other.stop()
+    said = refused("vault_object", **{**options, "retries": 1})
+    assert "a standby whose cluster has no active node" in said or "the active node by what" in said
+
+
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_every_token_ends_with_its_first_use(server: VaultServer, state: str) -> None:
+    """A read and a write need two logins, and both are made: in check mode the read alone."""
+    options = {**approle(server, "token_num_uses=1"), **POLICY, "state": state}
+    assert run("vault_object", _ansible_check_mode=True, **options)["changed"]
+    assert run("vault_object", **options)["changed"]
+    assert ("e2e" in policies(server)) == (state == "present")
+    assert not run("vault_object", **options)["changed"]
+
+
+def test_a_login_that_may_not_be_repeated(server: VaultServer) -> None:
+    options = {**approle(server, "token_num_uses=1", "secret_id_num_uses=1"), **POLICY}
+    said = refused("vault_object", **options)
+    assert "the token got at auth/approle/login expired or was revoked, and Vault at" in said
+    assert "invalid role or secret ID; check auth_mount_point" in said
+    assert options["secret_id"] not in said
+    assert "e2e" not in policies(server)
+
+
+def test_a_given_token_that_ends(server: VaultServer) -> None:
+    token = server.vault("token", "create", "-policy=operator", "-use-limit=1", "-field=token")
+    said = refused("vault_object", url=server.url, token=token, **POLICY)
+    assert (
+        "does not accept the token that is given as token (VAULT_TOKEN); it has expired, was revoked or is wrong"
+        in said
+    )
+    assert token not in said
+    assert "e2e" not in policies(server)
+
+
+def test_a_revoked_token_of_vault_login(server: VaultServer, tmp_path: Path) -> None:
+    token = server.vault("token", "create", "-policy=operator", "-field=token")
+    (tmp_path / ".vault-token").write_text(token)
+    options = {"url": server.url, "token_path": str(tmp_path), **POLICY}
+    assert run("vault_object", _ansible_check_mode=True, **options)["changed"]
+    server.vault("token", "revoke", token)
+    assert f"does not accept the token in {tmp_path}/.vault-token" in refused("vault_object", **options)
+
+
+def test_a_login_by_certificate(new_server: NewServer) -> None:
+    server = new_server(PKI / "server")
+    server.initialise()
+    server.vault("policy", "write", "operator", server.file("operator.hcl", OPERATOR))
+    server.vault("auth", "enable", "cert")
+    trusted = ("display_name=e2e", f"certificate=@{PKI / 'ca.crt'}", "allowed_common_names=testbed-admin")
+    server.vault("write", "auth/cert/certs/e2e", "token_policies=operator", *trusted)
+
+    def shown(identity: str, **changed: str) -> dict[str, str]:
+        folder = PKI / identity
+        files = {"cert_auth_public_key": f"{folder / 'tls.crt'}", "cert_auth_private_key": f"{folder / 'tls.key'}"}
+        return {"url": server.url, "ca_cert": f"{PKI / 'ca.crt'}", "auth_method": "cert", **files, **changed}
+
+    options = {"retries": 0, **POLICY}
+    assert "gives no token at auth/cert/login" in refused("vault_object", **shown("crossplane"), **options)
+    assert "set ca_cert (VAULT_CACERT)" in refused("vault_object", **shown("admin", ca_cert=""), **options)
+    assert "there is no file /none" in refused("vault_object", **shown("admin", ca_cert="/none"), **options)
+    assert run("vault_object", **shown("admin"), **options)["changed"]
+    assert "e2e" in policies(server)
+    assert not run("vault_object", **shown("admin", role_id="e2e"), **options)["changed"]
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "says"), [("server", "http", "HTTP request"), ("", "https", "did not answer")]
+)
+def test_one_side_speaks_tls(new_server: NewServer, theirs: str, ours: str, says: str) -> None:
+    server = new_server(PKI / theirs if theirs else None)
+    assert says in refused("vault_object", url=f"{ours}://{server.address}", token="none", retries=0, **POLICY)
