@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.e2e.conftest import NewVault
 from tests.e2e.tasks import refused, run
 from tests.e2e.vault_servers import PATIENCE, VaultServer
 from tests.testbed.readiness import wait_until
@@ -20,28 +20,12 @@ from tests.testbed.readiness import wait_until
 PKI = Path(os.environ["PNOW_TESTBED_STATE"]) / "pki"
 POLICY = {"path": "sys/policies/acl/e2e", "fields": {"policy": 'path "e2e/x" { capabilities = ["read"] }'}}
 OPERATOR = 'path "sys/policies/acl/*" { capabilities = ["read", "create", "update", "delete"] }'
-NewServer = Callable[..., VaultServer]
 
 
 @pytest.fixture(scope="module")
-def new_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewServer]:
-    """Starts servers, which end with the module."""
-    servers: list[VaultServer] = []
-
-    def start(identity: Path | None = None) -> VaultServer:
-        servers.append(VaultServer(tmp_path_factory.mktemp("vault"), identity))
-        servers[-1].start()
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.stop()
-
-
-@pytest.fixture(scope="module")
-def server(new_server: NewServer) -> VaultServer:
+def server(new_vault: NewVault) -> VaultServer:
     """One that serves."""
-    server = new_server()
+    server = new_vault()
     server.initialise()
     server.vault("policy", "write", "operator", server.file("operator.hcl", OPERATOR))
     server.vault("auth", "enable", "approle")
@@ -65,13 +49,13 @@ def approle(server: VaultServer, *settings: str) -> dict[str, str]:
     }
 
 
-def test_a_server_that_is_not_initialised_is_not_called_sealed(new_server: NewServer) -> None:
-    said = refused("vault_object", url=new_server().url, token="none", retries=0, **POLICY)
+def test_a_server_that_is_not_initialised_is_not_called_sealed(new_vault: NewVault) -> None:
+    said = refused("vault_object", url=new_vault().url, token="none", retries=0, **POLICY)
     assert said.endswith("is not initialized; initialize it and run again")
 
 
-def test_a_sealed_server(new_server: NewServer) -> None:
-    server = new_server()
+def test_a_sealed_server(new_vault: NewVault) -> None:
+    server = new_vault()
     server.initialise()
     server.vault("operator", "seal")
     options = {"url": server.url, "token": server.token, "retries": 0, **POLICY}
@@ -81,8 +65,8 @@ def test_a_sealed_server(new_server: NewServer) -> None:
     assert "e2e" in policies(server)
 
 
-def test_a_cluster_whose_leader_dies(new_server: NewServer) -> None:
-    leader, standby, other = new_server(), new_server(), new_server()
+def test_a_cluster_whose_leader_dies(new_vault: NewVault) -> None:
+    leader, standby, other = new_vault(), new_vault(), new_vault()
     leader.initialise()
     for joining in (standby, other):
         joining.join(leader)
@@ -140,8 +124,8 @@ def test_a_revoked_token_of_vault_login(server: VaultServer, tmp_path: Path) -> 
     assert f"does not accept the token in {tmp_path}/.vault-token" in refused("vault_object", **options)
 
 
-def test_a_login_by_certificate(new_server: NewServer) -> None:
-    server = new_server(PKI / "server")
+def test_a_login_by_certificate(new_vault: NewVault) -> None:
+    server = new_vault(PKI / "server")
     server.initialise()
     server.vault("policy", "write", "operator", server.file("operator.hcl", OPERATOR))
     server.vault("auth", "enable", "cert")
@@ -165,6 +149,6 @@ def test_a_login_by_certificate(new_server: NewServer) -> None:
 @pytest.mark.parametrize(
     ("theirs", "ours", "says"), [("server", "http", "HTTP request"), ("", "https", "did not answer")]
 )
-def test_one_side_speaks_tls(new_server: NewServer, theirs: str, ours: str, says: str) -> None:
-    server = new_server(PKI / theirs if theirs else None)
+def test_one_side_speaks_tls(new_vault: NewVault, theirs: str, ours: str, says: str) -> None:
+    server = new_vault(PKI / theirs if theirs else None)
     assert says in refused("vault_object", url=f"{ours}://{server.address}", token="none", retries=0, **POLICY)

@@ -73,7 +73,7 @@ class VaultServer:
             environment["VAULT_CACERT"] = str(self._identity / "ca.crt")
         command = ["vault", *arguments]
         return subprocess.run(
-            command, env=environment, check=True, stdout=subprocess.PIPE, text=True, timeout=PATIENCE
+            command, env=environment, check=True, capture_output=True, text=True, timeout=PATIENCE
         ).stdout
 
     def health(self) -> int:

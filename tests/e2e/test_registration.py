@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Registrations on servers of their own: every major version of PostgreSQL, odd names, servers that go away.
+
+What was done is asked of psql and of the vault command, which are not ours.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import NewPostgreSQL, NewVault
+from tests.e2e.postgresql_servers import PostgreSQLServer, installed
+from tests.e2e.tasks import Result, refused, run
+from tests.e2e.vault_servers import VaultServer
+
+PROGRAMS = installed()
+FIRST = "first-password"
+# Whatever a name may have but a semicolon, doubled dollars and doubled braces, which Vault would misread.
+ODD = """o'w"n%er \\ü/?{x}$@:"""
+PASSWORDS = [
+    *("'", '"', "\\", "%", "%41", "$HOME $$", " spaces ", ";--", "@/:?#&=+"),
+    *("{{ password }}", "ü€漢🔑"),
+]
+
+
+@dataclass(frozen=True)
+class World:
+    """A database with its owner, readers and Vault's login, and a Vault that does not know of it."""
+
+    vault: VaultServer
+    postgresql: PostgreSQLServer
+    database: str
+
+    def options(self, **changed: Any) -> dict[str, Any]:
+        """Those of a registration with both kinds of role, at a mount point that it makes itself."""
+        owner, reader = f"{self.database}-owner", f"{self.database}-reader"
+        registration = {
+            "name": "app",
+            "mount_point": "made/here",
+            "mount": True,
+            "vault_path": "secret/app",
+            "host": "127.0.0.1",
+            "port": self.postgresql.port,
+            "database": self.database,
+            "sslmode": "disable",
+            "username": "vault",
+            "password": FIRST,
+            "roles": [
+                {"name": "readwrite", "owner": owner},
+                {"name": "readonly", "owner": owner, "reader": reader, "access": "readonly"},
+            ],
+        }
+        return {"url": self.vault.url, "token": self.vault.token, "retries": 0, **registration, **changed}
+
+    def logins(self) -> str:
+        """The SQL roles of credentials."""
+        return self.postgresql.psql("SELECT rolname FROM pg_roles WHERE rolname LIKE 'v-%'")
+
+    def knows(self, path: str) -> bool:
+        """Whether Vault has something at a path."""
+        try:
+            self.vault.vault("read", path)
+        except subprocess.CalledProcessError:
+            return False
+        return True
+
+
+def quoted(name: str) -> str:
+    return '"{}"'.format(name.replace('"', '""'))
+
+
+def new_world(new_vault: NewVault, new_postgresql: NewPostgreSQL, programs: Path, database: str) -> World:
+    vault, postgresql = new_vault(), new_postgresql(programs)
+    vault.initialise()
+    vault.vault("secrets", "enable", "-path=secret", "-version=1", "kv")
+    vault.vault("secrets", "enable", "-path=stored", "database")
+    owner, reader = quoted(f"{database}-owner"), quoted(f"{database}-reader")
+    postgresql.psql(
+        f"CREATE ROLE {owner} LOGIN",
+        f"CREATE ROLE {reader}",
+        f"CREATE ROLE vault LOGIN CREATEROLE PASSWORD '{FIRST}'",
+        f"GRANT {owner}, {reader} TO vault WITH ADMIN OPTION",
+        "GRANT pg_signal_backend TO vault",
+        f"CREATE DATABASE {quoted(database)} OWNER {owner}",
+        f"REVOKE ALL ON DATABASE {quoted(database)} FROM PUBLIC",
+        f"GRANT CONNECT ON DATABASE {quoted(database)} TO {reader}",
+    )
+    return World(vault, postgresql, database)
+
+
+@pytest.fixture(scope="module", params=sorted(PROGRAMS))
+def world(request: pytest.FixtureRequest, new_vault: NewVault, new_postgresql: NewPostgreSQL) -> World:
+    """One for every major version, with names that are hard to quote."""
+    return new_world(new_vault, new_postgresql, PROGRAMS[request.param], ODD)
+
+
+@pytest.fixture
+def registered(world: World) -> Iterator[World]:
+    """The same with its database registered, and in the end without."""
+    result = run("vault_db_register", **world.options())
+    assert not result.get("failed"), result
+    yield world
+    assert not run("vault_db_register", **world.options(state="absent")).get("failed")
+    assert world.logins() == ""
+    assert not world.knows("made/here/config/app")
+
+
+def proved_roles(result: Result) -> list[str]:
+    assert not result.get("failed"), result
+    return [role["role"] for role in result["verified"]]
+
+
+def test_there_is_a_second_major_version() -> None:
+    if len(PROGRAMS) < 2:
+        pytest.skip("only one major version of PostgreSQL is installed; Debian's postgresql-15 would be another")
+    assert "15" in PROGRAMS
+
+
+def test_the_whole_life_of_a_registration(world: World) -> None:
+    options = world.options(rotate_root="once")
+    assert proved_roles(run("vault_db_register", **options)) == ["readwrite", "readonly"]
+    with pytest.raises(subprocess.CalledProcessError):
+        world.postgresql.psql("SELECT 1", database=world.database, user="vault", password=FIRST)
+    again = run("vault_db_register", **options)
+    assert (again["changed"], again["verified"]) == (False, [])
+    assert proved_roles(run("vault_db_register", **options, verify="always")) == ["readwrite", "readonly"]
+    assert world.logins() == ""
+
+    credential = json.loads(world.vault.vault("read", "-format=json", "made/here/creds/readwrite"))["data"]
+    login = {"user": credential["username"], "password": credential["password"], "database": world.database}
+    world.postgresql.psql("CREATE TABLE left_behind ()", **login)
+    assert world.logins() == credential["username"]
+    assert run("vault_db_register", **options, state="absent")["changed"]
+    assert world.logins() == ""
+    owner = "SELECT tableowner FROM pg_tables WHERE tablename = 'left_behind'"
+    assert world.postgresql.psql(owner, database=world.database) == f"{ODD}-owner"
+    assert not run("vault_db_register", **options, state="absent")["changed"]
+    world.postgresql.psql(f"ALTER ROLE vault PASSWORD '{FIRST}'")
+
+
+def test_any_password(registered: World) -> None:
+    for position, password in enumerate([*PASSWORDS, FIRST]):
+        literal = password.replace("'", "''")
+        registered.postgresql.psql(f"ALTER ROLE vault PASSWORD '{literal}'")
+        # A change makes Vault try its own password, which PostgreSQL refuses by now.
+        changed = registered.options(password=password, max_open_connections=5 + position % 2)
+        result = run("vault_db_register", **changed)
+        assert proved_roles(result) == ["readwrite", "readonly"], password
+        registered.vault.vault("write", "-force", "made/here/reset/app")
+
+
+def test_a_password_that_vault_can_not_keep(world: World) -> None:
+    password = "in a {{username}} template"
+    said = refused("vault_db_register", **world.options(mount_point="stored", password=password))
+    assert "password cannot contain the template variables" in said
+    assert password not in said
+
+
+def test_nothing_is_stored_while_postgresql_is_down(world: World) -> None:
+    options = world.options(mount_point="stored")
+    world.postgresql.stop()
+    said = refused("vault_db_register", **options)
+    assert f"Vault can not log in to database {ODD} at 127.0.0.1:" in said
+    assert "so nothing was stored" in said
+    assert not world.knows("stored/config/app")
+    assert not world.knows("secret/app")
+    world.postgresql.start()
+    assert proved_roles(run("vault_db_register", **options)) == ["readwrite", "readonly"]
+    assert run("vault_db_register", **options, state="absent")["changed"]
+
+
+def test_nothing_is_stored_of_a_server_without_tls(world: World) -> None:
+    said = refused("vault_db_register", **world.options(mount_point="stored", sslmode="require"))
+    assert "so nothing was stored" in said
+    assert "tls" in said.lower()
+    assert not world.knows("stored/config/app")
+
+
+@pytest.mark.parametrize("rotate_root", ["never", "once"])
+def test_what_postgresql_kept_from_being_proved_is_proved_by_the_next_run(world: World, rotate_root: str) -> None:
+    options = world.options(verify_connection=False, rotate_root=rotate_root)
+    world.postgresql.stop()
+    result = run("vault_db_register", **options)
+    assert (result["failed"], result["changed"]) == (True, True)
+    assert "connection refused" in result["msg"]
+    assert FIRST not in json.dumps(result)
+    world.postgresql.start()
+    assert proved_roles(run("vault_db_register", **options)) == ["readwrite", "readonly"]
+    assert not run("vault_db_register", **options)["changed"]
+    assert run("vault_db_register", **options, state="absent")["changed"]
+    assert world.logins() == ""
+    world.postgresql.psql(f"ALTER ROLE vault PASSWORD '{FIRST}'")
+
+
+def test_a_lease_that_vault_has_given_up(registered: World) -> None:
+    """Vault needs ten minutes to give up; its storage is told here that it did, in its own words."""
+    vault = registered.vault
+    lease = vault.vault("read", "-field=lease_id", "made/here/creds/readwrite")
+    entry = json.loads(vault.vault("read", "-field=value", f"sys/raw/sys/expire/id/{lease}"))
+    stuck = json.dumps({**entry, "revokeErr": "role owns objects"})
+    vault.vault("write", f"sys/raw/sys/expire/id/{lease}", f"value={stuck}")
+    vault.vault("operator", "seal")
+    vault.unseal()
+    found = {"lease_id": lease, "error": "role owns objects"}
+    info = run("vault_db_info", url=vault.url, token=vault.token, name="app", mount_point="made/here")
+    assert [role["irrevocable_leases"] for role in info["roles"]] == [[], [found]]
+
+    registered.postgresql.stop()
+    result = run("vault_db_register", **registered.options(state="absent"))
+    assert result["failed"]
+    assert result["irrevocable_leases"] == [found]
+    assert "no credential was forgotten" in result["msg"]
+    assert registered.knows("made/here/config/app")
+    registered.postgresql.start()
