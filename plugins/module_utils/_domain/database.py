@@ -20,7 +20,7 @@ from urllib.parse import quote
 from . import statements
 from .errors import InvalidOption
 from .units import seconds
-from .vault_values import as_list, normalised
+from .vault_values import as_list, is_path, normalised
 
 PLUGIN = "postgresql-database-plugin"
 READWRITE = "readwrite"
@@ -33,7 +33,6 @@ CONNECT_TIMEOUT = 10
 
 # As Vault's own pattern for names in a path, whose last segment ends at a slash.
 _NAME = re.compile(r"\w(?:[\w.-]*\w)?", re.ASCII)
-_MOUNT_POINT = re.compile(r"[\w.@-]+(?:/[\w.@-]+)*", re.ASCII)
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|[0-9a-fA-F:.]*:[0-9a-fA-F:.]+")
 
 # What an application needs to know, as texts under the keys of a connection Secret where that has them.
@@ -205,7 +204,7 @@ class Place:
 def place_from(options: Mapping[str, Any]) -> Place:
     """Raises InvalidOption."""
     mount_point = options["mount_point"].strip("/")
-    if not _MOUNT_POINT.fullmatch(mount_point) or ".." in mount_point:
+    if not is_path(mount_point):
         raise InvalidOption(
             f"mount_point is {options['mount_point']!r}, which is no path of a secrets engine",
             next_step="write it as vault secrets list shows it, for example database",
@@ -320,10 +319,10 @@ def _own_statements(entry: Mapping[str, Any], where: str) -> dict[str, list[str]
 
 
 def _checked_name(name: str, option: str) -> str:
-    if not _NAME.fullmatch(name):
+    if not _NAME.fullmatch(name) or not is_path(name):
         raise InvalidOption(
             f"{option} is {name!r}, which can not be a name in Vault",
-            next_step="use letters, digits, '_', '-' and '.', a letter, digit or '_' at both ends",
+            next_step="use letters, digits, '_', '-' and single '.', a letter, digit or '_' at both ends",
         )
     return name
 

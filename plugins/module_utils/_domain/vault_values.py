@@ -1,14 +1,20 @@
 # Copyright: (c) 2026, pnow.infra contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Values as Vault answers them, in the form they were given in: it takes ``1h`` and says 3600, a text for a list."""
+"""Values as Vault answers them, in the form they were given in: it takes ``1h`` and says 3600, a text for a list.
+
+And the paths where they are.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from .errors import InvalidOption
 from .units import seconds
+
+_SEGMENT = re.compile(r"[\w.@-]+", re.ASCII)
 
 
 def normalised(value: Any, like: Any) -> Any:
@@ -37,3 +43,8 @@ def as_list(value: Any) -> list[str]:
     if isinstance(value, str):
         return [value] if value else []
     return [str(item) for item in value or []]
+
+
+def is_path(path: str) -> bool:
+    """Whether a text can only be read as one place: of dots alone, clients, proxies and Vault make another or none."""
+    return all(_SEGMENT.fullmatch(part) and part != "." and ".." not in part for part in path.split("/"))

@@ -9,15 +9,13 @@ whole: what others have put there is written back.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 from .._domain.errors import InvalidOption
 from .._domain.record import PREFIX
 from .._domain.vault_ports import Data, Vault
-
-_PATH = re.compile(r"[\w.@-]+(?:/[\w.@-]+)+", re.ASCII)
+from .._domain.vault_values import is_path
 
 
 class KeyValueSecret(Protocol):
@@ -39,7 +37,7 @@ class KeyValueSecret(Protocol):
 def open_secret(vault: Vault, path: str) -> KeyValueSecret:
     """The secret at a path as ``vault kv get`` takes it. Raises InvalidOption naming ``vault_path``."""
     path = path.strip("/")
-    if not _PATH.fullmatch(path) or ".." in path:
+    if "/" not in path or not is_path(path):
         raise InvalidOption(
             f"vault_path is {path!r}, which is no path of a secret",
             next_step="write it as vault kv get takes it, for example secret/database/dev",

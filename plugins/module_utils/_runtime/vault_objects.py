@@ -5,18 +5,15 @@
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from typing import Any
 
 from .._domain.errors import InvalidOption
 from .._domain.plan import Plan
 from .._domain.vault_ports import Vault
-from .._domain.vault_values import normalised
+from .._domain.vault_values import is_path, normalised
 from .task import Outcome, Request
 from .vault_writes import VaultWrite, perform_all
-
-_PATH = re.compile(r"[\w.@-]+(?:/[\w.@-]+)+", re.ASCII)
 
 
 def reconcile_object(request: Request, vault: Vault) -> Outcome:
@@ -44,7 +41,7 @@ def _writes(vault: Vault, path: str, fields: dict[str, Any], *, absent: bool) ->
 
 def _checked_path(path: str) -> str:
     path = path.strip("/")
-    if not _PATH.fullmatch(path) or ".." in path:
+    if "/" not in path or not is_path(path):
         raise InvalidOption(
             f"path is {path!r}, which is no path in Vault",
             next_step="write it as vault read takes it, for example sys/policies/acl/dev-operator",

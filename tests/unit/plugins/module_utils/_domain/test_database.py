@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from posixpath import normpath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -91,6 +92,8 @@ def test_options_come_before_the_secret_and_the_secret_before_defaults() -> None
         ({"name": "../x"}, "name is '../x', which can not be a name in Vault"),
         ({"mount_point": "a/../b"}, "mount_point is 'a/../b', which is no path"),
         ({"mount_point": "/"}, "which is no path"),
+        ({"mount_point": "a/./b"}, "which is no path"),
+        ({"name": "a..b"}, "name is 'a..b', which can not be a name in Vault"),
         ({"roles": [READWRITE, READWRITE]}, r"roles\[1\].name is 'dev-readwrite' again"),
         ({"roles": [{**READWRITE, "name": "a b"}]}, r"roles\[0\].name is 'a b'"),
         ({"roles": [{**READWRITE, "owner": None}]}, r"roles\[0\].owner is missing"),
@@ -141,6 +144,30 @@ def test_a_place_has_no_stray_slashes() -> None:
     place = place_from({**OPTIONS, "mount_point": "/team/database/"})
     assert place == Place("team/database", "postgres-dev")
     assert place.credentials_path("dev-readonly") == "team/database/creds/dev-readonly"
+
+
+@given(st.text(st.sampled_from("ab0.-_@/%?#; {}\\\n\tü\0"), min_size=1, max_size=8) | st.text(max_size=20))
+def test_a_name_is_refused_or_stays_in_its_folder(name: str) -> None:
+    try:
+        place = place_from({**OPTIONS, "mount_point": name, "name": role_names([{"name": name}])[0]})
+    except InvalidOption:
+        return
+    for path in (place.connection_path, place.rotation_path, place.role_path(name), place.credentials_path(name)):
+        read = urlsplit(f"http://vault/v1/{path}")
+        assert (normpath(unquote(read.path)), read.query, read.fragment) == (f"/v1/{path}", "", "")
+        assert path.isascii()
+        assert path.count("/") == 2
+        assert path.startswith(f"{name}/")
+
+
+@given(st.text(st.sampled_from("ab.@-/%?# {}"), min_size=1, max_size=12))
+def test_a_mount_point_is_refused_or_one_place(mount_point: str) -> None:
+    try:
+        place = place_from({**OPTIONS, "mount_point": mount_point})
+    except InvalidOption:
+        return
+    read = urlsplit(f"http://vault/v1/{place.connection_path}")
+    assert normpath(unquote(read.path)) == f"/v1/{mount_point.strip('/')}/config/postgres-dev"
 
 
 def test_only_names_count_for_role_names() -> None:

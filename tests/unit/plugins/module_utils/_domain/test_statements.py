@@ -4,22 +4,27 @@
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from psycopg import sql
 
 from ansible_collections.pnow.infra.plugins.module_utils._domain.errors import InvalidOption
 from ansible_collections.pnow.infra.plugins.module_utils._domain.statements import (
     LONGEST,
     MISREAD,
+    PASSWORDS,
     checked_name,
+    checked_statements,
     create_readonly,
     create_readwrite,
     quoted_identifier,
     quoted_literal,
     revoke,
 )
+from ansible_collections.pnow.infra.plugins.module_utils._domain.statements import NAMES as NAMED
 
 QUOTED = re.compile(r'"(?:[^"]|"")*"')
 
@@ -66,6 +71,25 @@ def test_a_name_survives_quoting(name: str) -> None:
     assert QUOTED.fullmatch(quoted_identifier(name))
     assert quoted_identifier(name)[1:-1].replace('""', '"') == name
     assert quoted_literal(name)[1:-1].replace("''", "'") == name
+
+
+@given(NAMES)
+def test_a_name_is_quoted_as_libpq_does_it(name: str) -> None:
+    assert quoted_identifier(name) == sql.Identifier(name).as_string(None)
+    # Where a literal has a backslash, libpq writes E'...', which does not rely on a setting of the server.
+    if "\\" not in name:
+        assert quoted_literal(name) == sql.Literal(name).as_string(None)
+
+
+FRAGMENTS = ["{{name}}", "{{username}}", "{{password}}", "{{ name }}", "{name}", "{{", "}}", "name", " ", "'"]
+
+
+@given(st.lists(st.lists(st.sampled_from(FRAGMENTS), max_size=6).map("".join), min_size=1, max_size=3))
+def test_statements_of_ones_own_have_their_placeholders_or_are_refused(lines: list[str]) -> None:
+    everything = "\n".join(lines)
+    complete = "{{password}}" in everything and any(name in everything for name in NAMED)
+    with nullcontext() if complete else pytest.raises(InvalidOption, match="creation_statements has no"):
+        assert checked_statements(lines, "creation_statements", [NAMED, PASSWORDS]) == lines
 
 
 @pytest.mark.parametrize(

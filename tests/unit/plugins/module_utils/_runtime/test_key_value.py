@@ -55,7 +55,7 @@ def test_a_deleted_version_keeps_its_notes() -> None:
     assert vault.stored["secret/data/x/y"]["metadata"]["version"] == 4
 
 
-@pytest.mark.parametrize("path", ["secret", "", "/", "a b/c", "secret/../x", "secret//x", "{{x}}/y"])
+@pytest.mark.parametrize("path", ["secret", "", "/", "a b/c", "secret/../x", "secret//x", "secret/./x", "{{x}}/y"])
 def test_a_path_that_names_no_secret(vault: ScriptedVault, path: str) -> None:
     with pytest.raises(InvalidOption, match=r"vault_path is .*, which is no path of a secret"):
         open_secret(vault, path)

@@ -58,7 +58,7 @@ def test_what_is_not_wanted_is_deleted_once() -> None:
     assert vault.stored == {}
 
 
-@pytest.mark.parametrize("path", ["", "sys", "sys/../x", "a b/c", "sys/{{x}}"])
+@pytest.mark.parametrize("path", ["", "sys", "sys/../x", "sys/./x", "a b/c", "sys/{{x}}"])
 def test_a_path_that_is_none(path: str) -> None:
     vault = ScriptedVault()
     with pytest.raises(InvalidOption, match=r"path is .*, which is no path in Vault"):
