@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A database that is to be registered: its owner, its readers and Vault's login on one server, and a Vault."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.conftest import NewPostgreSQL, NewVault
+from tests.e2e.postgresql_servers import PostgreSQLServer
+from tests.e2e.vault_servers import VaultServer
+
+FIRST = "first-password"
+
+
+@dataclass(frozen=True)
+class World:
+    """A database with its owner, readers and Vault's login, and a Vault that does not know of it."""
+
+    vault: VaultServer
+    postgresql: PostgreSQLServer
+    database: str
+
+    def options(self, **changed: Any) -> dict[str, Any]:
+        """Those of a registration with both kinds of role, at a mount point that it makes itself."""
+        owner, reader = f"{self.database}-owner", f"{self.database}-reader"
+        registration = {
+            "name": "app",
+            "mount_point": "made/here",
+            "mount": True,
+            "vault_path": "secret/app",
+            "host": "127.0.0.1",
+            "port": self.postgresql.port,
+            "database": self.database,
+            "sslmode": "disable",
+            "username": "vault",
+            "password": FIRST,
+            "roles": [
+                {"name": "readwrite", "owner": owner},
+                {"name": "readonly", "owner": owner, "reader": reader, "access": "readonly"},
+            ],
+        }
+        return {"url": self.vault.url, "token": self.vault.token, "retries": 0, **registration, **changed}
+
+    def logins(self) -> str:
+        """The SQL roles of credentials."""
+        return self.postgresql.psql("SELECT rolname FROM pg_roles WHERE rolname LIKE 'v-%'")
+
+    def knows(self, path: str) -> bool:
+        """Whether Vault has something at a path."""
+        try:
+            self.vault.vault("read", path)
+        except subprocess.CalledProcessError:
+            return False
+        return True
+
+
+def quoted(name: str) -> str:
+    return '"{}"'.format(name.replace('"', '""'))
+
+
+def new_world(new_vault: NewVault, new_postgresql: NewPostgreSQL, programs: Path, database: str) -> World:
+    vault, postgresql = new_vault(), new_postgresql(programs)
+    vault.initialise()
+    vault.vault("secrets", "enable", "-path=secret", "-version=1", "kv")
+    vault.vault("secrets", "enable", "-path=stored", "database")
+    owner, reader = quoted(f"{database}-owner"), quoted(f"{database}-reader")
+    postgresql.psql(
+        f"CREATE ROLE {owner} LOGIN",
+        f"CREATE ROLE {reader}",
+        f"CREATE ROLE vault LOGIN CREATEROLE PASSWORD '{FIRST}'",
+        f"GRANT {owner}, {reader} TO vault WITH ADMIN OPTION",
+        "GRANT pg_signal_backend TO vault",
+        f"CREATE DATABASE {quoted(database)} OWNER {owner}",
+        f"REVOKE ALL ON DATABASE {quoted(database)} FROM PUBLIC",
+        f"GRANT CONNECT ON DATABASE {quoted(database)} TO {reader}",
+    )
+    return World(vault, postgresql, database)
