@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,7 +59,7 @@ def test_a_sealed_server(new_vault: NewVault) -> None:
     server = new_vault()
     server.initialise()
     server.vault("operator", "seal")
-    options = {"url": server.url, "token": server.token, "retries": 0, **POLICY}
+    options: dict[str, Any] = {"url": server.url, "token": server.token, "retries": 0, **POLICY}
     assert refused("vault_object", **options).endswith("is sealed; unseal it and run again")
     server.unseal()
     assert run("vault_object", **options)["changed"]
@@ -88,7 +89,7 @@ def test_a_cluster_whose_leader_dies(new_vault: NewVault) -> None:
 @pytest.mark.parametrize("state", ["present", "absent"])
 def test_every_token_ends_with_its_first_use(server: VaultServer, state: str) -> None:
     """A read and a write need two logins, and both are made: in check mode the read alone."""
-    options = {**approle(server, "token_num_uses=1"), **POLICY, "state": state}
+    options: dict[str, Any] = {**approle(server, "token_num_uses=1"), **POLICY, "state": state}
     assert run("vault_object", _ansible_check_mode=True, **options)["changed"]
     assert run("vault_object", **options)["changed"]
     assert ("e2e" in policies(server)) == (state == "present")
@@ -96,11 +97,11 @@ def test_every_token_ends_with_its_first_use(server: VaultServer, state: str) ->
 
 
 def test_a_login_that_may_not_be_repeated(server: VaultServer) -> None:
-    options = {**approle(server, "token_num_uses=1", "secret_id_num_uses=1"), **POLICY}
-    said = refused("vault_object", **options)
+    login = approle(server, "token_num_uses=1", "secret_id_num_uses=1")
+    said = refused("vault_object", **login, **POLICY)
     assert "the token got at auth/approle/login expired or was revoked, and Vault at" in said
     assert "invalid role or secret ID; check auth_mount_point" in said
-    assert options["secret_id"] not in said
+    assert login["secret_id"] not in said
     assert "e2e" not in policies(server)
 
 
