@@ -6,11 +6,13 @@ The secrets are those that Vault has seen or made, from an audit log that hides 
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import ansible_runner
 import pytest
@@ -18,7 +20,6 @@ import pytest
 from tests.e2e.conftest import NewPostgreSQL, NewVault
 from tests.e2e.postgresql_servers import installed
 from tests.e2e.worlds import World, new_world
-from tests.integration.targets.vault_db_register.files.scan import forms
 from tests.testbed.bed import CHECKOUT
 
 PASSWORD = "cAn4ry'\"\\ %@/:ü"
@@ -126,6 +127,14 @@ def secrets(folder: Path) -> set[str]:
     assert {PASSWORD, WRONG} <= found
     assert len(found) >= 12
     return found
+
+
+def forms(secret: str) -> set[str]:
+    """The ways in which a secret may be written down; base64 at each of the three places where it may begin."""
+    raw = secret.encode()
+    shifted = {base64.b64encode(b"x" * shift + raw)[4 * bool(shift) : -4].decode() for shift in range(3)}
+    escaped = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1]}
+    return {secret, raw.hex(), quote(secret, safe=""), quote_plus(secret)} | shifted | escaped
 
 
 def found_in(file: Path, secrets: set[str]) -> int:

@@ -12,10 +12,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from ansible_collections.pnow.infra.plugins.module_utils._domain.statements import LONGEST_STATEMENT
 from tests.e2e.conftest import NewPostgreSQL, NewVault
 from tests.e2e.postgresql_servers import installed
 from tests.e2e.tasks import Result, refused, run
-from tests.e2e.worlds import FIRST, World, new_world
+from tests.e2e.worlds import FIRST, World, new_world, quoted
 
 PROGRAMS = installed()
 # Whatever a name may have but a semicolon, doubled dollars and doubled braces, which Vault would misread.
@@ -64,10 +65,7 @@ def test_the_whole_life_of_a_registration(world: World) -> None:
     assert proved_roles(run("vault_db_register", **options, verify="always")) == ["readwrite", "readonly"]
     assert world.logins() == ""
 
-    credential = json.loads(world.vault.vault("read", "-format=json", "made/here/creds/readwrite"))["data"]
-    login = {"user": credential["username"], "password": credential["password"], "database": world.database}
-    world.postgresql.psql("CREATE TABLE left_behind ()", **login)
-    assert world.logins() == credential["username"]
+    assert world.use_credential("made/here/creds/readwrite") == world.logins()
     assert run("vault_db_register", **options, state="absent")["changed"]
     assert world.logins() == ""
     owner = "SELECT tableowner FROM pg_tables WHERE tablename = 'left_behind'"
@@ -85,6 +83,33 @@ def test_any_password(registered: World) -> None:
         result = run("vault_db_register", **changed)
         assert proved_roles(result) == ["readwrite", "readonly"], password
         registered.vault.vault("write", "-force", "made/here/reset/app")
+
+
+def test_statements_that_only_mention_the_login(world: World) -> None:
+    """Placeholders in a comment are found, as they are by Vault; that they make no login is found by the proof."""
+    role = {"name": "mentioned", "owner": f"{ODD}-owner", "creation_statements": ["SELECT 1 -- {{name}} {{password}}"]}
+    options = world.options(mount_point="stored", roles=[role])
+    result = run("vault_db_register", **options)
+    assert (result["failed"], result["changed"]) == (True, True)
+    assert "role mentioned is registered, but a fresh credential has not logged in" in result["msg"]
+    assert run("vault_db_register", **options, state="absent")["changed"]
+    assert not world.knows("stored/config/app")
+
+
+def test_a_statement_as_long_as_vault_takes_one(world: World) -> None:
+    login = "CREATE ROLE \"{{name}}\" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}' IN ROLE %s"
+    group = quoted(f"{ODD}-owner")
+    comment = "x" * (LONGEST_STATEMENT - 300)
+    own = [f"/* {comment} */ {login % group}", f'ALTER ROLE "{{{{name}}}}" SET role TO {group}']
+    role = {"name": "long", "owner": f"{ODD}-owner", "creation_statements": own}
+    options = world.options(mount_point="stored", roles=[role])
+    too_long = {**role, "creation_statements": [*own, "x" * LONGEST_STATEMENT + " {{name}}"]}
+    said = refused("vault_db_register", **{**options, "roles": [too_long]})
+    assert said.startswith("roles[0].creation_statements has a statement of more than")
+    assert proved_roles(run("vault_db_register", **options)) == ["long"]
+    assert not run("vault_db_register", **options)["changed"]
+    assert run("vault_db_register", **options, state="absent")["changed"]
+    assert world.logins() == ""
 
 
 def test_a_password_that_vault_can_not_keep(world: World) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,13 @@ class World:
     def logins(self) -> str:
         """The SQL roles of credentials."""
         return self.postgresql.psql("SELECT rolname FROM pg_roles WHERE rolname LIKE 'v-%'")
+
+    def use_credential(self, path: str) -> str:
+        """Makes a table with a fresh credential, which is left valid; returns its login."""
+        issued = json.loads(self.vault.vault("read", "-format=json", path))["data"]
+        login = {"user": issued["username"], "password": issued["password"], "database": self.database}
+        self.postgresql.psql("CREATE TABLE IF NOT EXISTS left_behind ()", **login)
+        return str(issued["username"])
 
     def knows(self, path: str) -> bool:
         """Whether Vault has something at a path."""

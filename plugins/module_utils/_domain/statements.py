@@ -24,6 +24,8 @@ PASSWORDS = ("{{password}}",)
 
 # Longer names are cut by PostgreSQL without an error.
 LONGEST = 63
+# Bytes. Vault takes no text of a mebibyte, and says so after the connection was stored.
+LONGEST_STATEMENT = 1_000_000
 # What ends a statement or a function body early, or is a placeholder of Vault's.
 MISREAD = (";", "$$", "{{", "}}")
 
@@ -53,6 +55,10 @@ def checked_statements(lines: Sequence[str], option: str, needed: Sequence[Seque
                 f"{option} has no {' or '.join(placeholders)}",
                 next_step="write it where Vault is to put the login's own; it does so in every statement",
             )
+    if any(len(line.encode()) > LONGEST_STATEMENT for line in lines):
+        raise InvalidOption(
+            f"{option} has a statement of more than {LONGEST_STATEMENT} bytes", next_step="Vault takes no longer text"
+        )
     return list(lines)
 
 

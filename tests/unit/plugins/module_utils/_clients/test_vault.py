@@ -285,6 +285,7 @@ def test_an_approle_login_ends_with_the_context(server: Server) -> None:
     server.answers["auth/team/login"] = [(200, {"auth": {"client_token": "login-token"}})]
     learned: list[str] = []
     given = options(server, auth_method="approle", auth_mount_point="team", role_id="role", secret_id="secret")
+    given["namespace"] = "team"
     with vault.connect(given, ScriptedClock(), learned.append) as api:
         api.write("database/roles/dev", {"max_ttl": 60})
     assert [(verb, path) for verb, path, _body in server.seen] == [
@@ -294,6 +295,7 @@ def test_an_approle_login_ends_with_the_context(server: Server) -> None:
     ]
     assert server.seen[0][2] == {"role_id": "role", "secret_id": "secret"}
     assert server.headers[2]["X-Vault-Token"] == "login-token"
+    assert {headers["X-Vault-Namespace"] for headers in server.headers} == {"team"}
     assert learned == ["login-token"]
 
 

@@ -114,6 +114,10 @@ def test_options_come_before_the_secret_and_the_secret_before_defaults() -> None
             r"roles\[0\].creation_statements has no \{\{password\}\}",
         ),
         (
+            {"roles": [{**READWRITE, "renew_statements": ["{{name}}" * 200_000]}]},
+            r"roles\[0\].renew_statements has a statement of more than 1000000 bytes; Vault takes no longer text",
+        ),
+        (
             {"roles": [{**READWRITE, "revocation_statements": ["DROP ROLE x"]}]},
             r"revocation_statements has no \{\{name",
         ),

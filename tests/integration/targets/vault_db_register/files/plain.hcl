@@ -1,3 +1,0 @@
-path "it-plain/database/it" {
-  capabilities = ["create", "read", "update", "delete"]
-}
