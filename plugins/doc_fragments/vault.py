@@ -43,7 +43,7 @@ options:
   retries:
     description:
       - How many times a request is sent again when no connection came about, or when Vault said that it could not serve
-        it right now.
+        it right now. The pauses are longer while a cluster has no active node.
       - The value of environment variable E(ANSIBLE_HASHI_VAULT_RETRIES) is used when the option is not set.
     type: int
     default: 3
