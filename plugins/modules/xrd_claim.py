@@ -20,6 +20,9 @@ description:
   - When that fails, the result's RV(ignore:blockers) name the objects that are to blame, causes first.
   - Absent means gone. The composite and the managed resources are followed by their uids until none of them exists.
     Finalizers are never removed.
+  - Where a definition has no claims, as Crossplane 2 prefers it (C(scope) is V(Namespaced) or V(Cluster)), the same
+    options make the composite itself, with Crossplane's own fields under C(spec.crossplane). The API server knows which
+    it is. Wherever this module speaks of a claim, such a composite is meant, too.
 author: pnow.infra contributors (@pnow)
 extends_documentation_fragment:
   - pnow.infra.kubernetes
@@ -45,9 +48,10 @@ options:
         type: str
         required: true
       namespace:
-        description: Namespace of the claim, which must exist.
+        description:
+          - Namespace of the claim, which must exist.
+          - Needed for everything but a cluster-scoped composite.
         type: str
-        required: true
       parameters:
         description: The claim's C(spec.parameters).
         type: dict
@@ -59,12 +63,24 @@ options:
       composition_ref:
         description: Name of the composition to use.
         type: str
+      composition_revision_selector:
+        description: Labels of the revision of the composition to use.
+        type: dict
+        default: {}
+      composition_revision_ref:
+        description:
+          - Name of the revision of the composition to use.
+          - Needs O(claims[].composition_update_policy=Manual), or Crossplane would replace it with the newest revision.
+        type: str
       composition_update_policy:
         description: Whether the composite follows new revisions of its composition by itself.
         type: str
         choices: [Automatic, Manual]
       connection_secret:
-        description: Name of the Secret in the claim's namespace that receives the connection details.
+        description:
+          - Name of the Secret in the claim's namespace that receives the connection details.
+          - Crossplane writes it for claims only. For a composite without one, the definition must have a field
+            C(spec.writeConnectionSecretToRef), and the composition must write the Secret.
         type: str
       labels:
         description: Labels of the claim, in addition to the one that marks it as managed by this collection.
@@ -114,6 +130,18 @@ EXAMPLES = r"""
     wait_timeout: 5m
   register: database
 
+- name: A composite in a namespace, of a definition without claims, stays with one revision of its composition
+  pnow.infra.xrd_claim:
+    claims:
+      - api_version: cache.example.org/v1
+        kind: Cache
+        name: dev-cache
+        namespace: dev
+        parameters:
+          memoryGB: 2
+        composition_update_policy: Manual
+        composition_revision_ref: caches-4f1d2a9
+
 - name: The database of dev is gone, and so is everything behind it
   pnow.infra.xrd_claim:
     state: absent
@@ -138,7 +166,11 @@ claims:
     exists: {description: Whether the claim exists., type: bool}
     ready: {description: Whether the claim is ready for its present spec., type: bool}
     synced: {description: Whether Crossplane has accepted the claim., type: bool}
-    composite: {description: Name of the composite behind the claim., type: str}
+    composite:
+      description:
+        - Name of the composite behind the claim; of the composite itself where there is no claim.
+        - Empty as long as Crossplane has not looked at it.
+      type: str
     connection_secret: {description: Name of the Secret with the connection details., type: str}
     parameters: {description: What the claim asks for., type: dict}
     status: {description: The claim's status without its conditions., type: dict}

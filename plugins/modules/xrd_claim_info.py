@@ -12,6 +12,8 @@ version_added: 0.1.0
 description:
   - Reads Crossplane claims, given by name or listed by kind, namespace and labels.
   - For each one that is not ready, the objects that are to blame are read, too.
+  - Composites that are made without a claim (of a definition whose C(scope) is V(Namespaced) or V(Cluster)) are read in
+    the same way.
 author: pnow.infra contributors (@pnow)
 extends_documentation_fragment:
   - pnow.infra.kubernetes
@@ -37,9 +39,10 @@ options:
         type: str
         required: true
       namespace:
-        description: Namespace of the claim.
+        description:
+          - Namespace of the claim.
+          - Needed for everything but a cluster-scoped composite.
         type: str
-        required: true
   api_version:
     description: API group and version of the claims to list.
     type: str
@@ -117,7 +120,11 @@ claims:
     exists: {description: Whether the claim exists., type: bool}
     ready: {description: Whether the claim is ready for its present spec., type: bool}
     synced: {description: Whether Crossplane has accepted the claim., type: bool}
-    composite: {description: Name of the composite behind the claim., type: str}
+    composite:
+      description:
+        - Name of the composite behind the claim; of the composite itself where there is no claim.
+        - Empty as long as Crossplane has not looked at it.
+      type: str
     connection_secret: {description: Name of the Secret with the connection details., type: str}
     parameters: {description: What the claim asks for., type: dict}
     status: {description: The claim's status without its conditions., type: dict}

@@ -17,7 +17,7 @@ from urllib.parse import quote, urlencode
 
 from .._domain import errors
 from .._domain.manifest import FIELD_MANAGER, Manifest, ObjectRef, ref_of
-from .._domain.ports import Clock, Seen, Silence
+from .._domain.ports import Clock, Seen, Served, Silence
 from . import kubernetes_errors
 from .kubernetes_configuration import IMPORT_ERROR
 from .kubernetes_policy import POLICY, Answer, Policy
@@ -69,9 +69,9 @@ def _tell_unverified(place: str, warn: Warn | None) -> None:
 class KubernetesApi:
     """Implements ``ports.Kubernetes``. Every request is bounded in time; every one here may safely be sent twice."""
 
-    def __init__(self, transport: Transport, resources: dict[tuple[str, str], tuple[str, bool]] | None = None) -> None:
+    def __init__(self, transport: Transport, resources: dict[tuple[str, str], Served] | None = None) -> None:
         self._transport = transport
-        # Plural name, and whether in namespaces, by (apiVersion, kind). Only in memory, and only what is served.
+        # By (apiVersion, kind). Only in memory, and only what is served.
         self._resources = {} if resources is None else resources
 
     def bounded_by(self, moment: float) -> KubernetesApi:
@@ -159,22 +159,24 @@ class KubernetesApi:
 
     def path_of(self, ref: ObjectRef) -> str:
         """The URL path of an object, or of its collection when ``ref`` has no name. Raises NotServed."""
-        plural, namespaced = self._resource(ref.api_version, ref.kind)
+        served = self.served(ref.api_version, ref.kind)
         parts = [_root(ref.api_version)]
-        if namespaced and ref.namespace:
+        if served.namespaced and ref.namespace:
             parts += ["namespaces", quote(ref.namespace, safe="")]
-        parts.append(plural)
+        parts.append(served.plural)
         if ref.name:
             parts.append(quote(ref.name, safe=""))
         return "/".join(parts)
 
-    def _resource(self, api_version: str, kind: str) -> tuple[str, bool]:
+    def served(self, api_version: str, kind: str) -> Served:
+        """Discovery, which every other request about the kind rests on: asked once. Raises NotServed."""
         if (api_version, kind) not in self._resources:
             answer = self._transport.send(Call("GET", _root(api_version)))
-            served = {} if answer.status == 404 else self._checked(answer, "get", ObjectRef(api_version, kind, ""))
-            for entry in served.get("resources") or []:
+            group = {} if answer.status == 404 else self._checked(answer, "get", ObjectRef(api_version, kind, ""))
+            for entry in group.get("resources") or []:
                 if "/" not in entry["name"]:
-                    self._resources[api_version, entry["kind"]] = (entry["name"], entry["namespaced"])
+                    categories = tuple(entry.get("categories") or ())
+                    self._resources[api_version, entry["kind"]] = Served(entry["name"], entry["namespaced"], categories)
         try:
             return self._resources[api_version, kind]
         except KeyError:

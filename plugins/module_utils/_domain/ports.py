@@ -34,6 +34,15 @@ class Reporter(Protocol):
 
 
 @dataclass(frozen=True)
+class Served:
+    """How the API server serves a kind; Crossplane's own kinds say in ``categories`` what they are."""
+
+    plural: str
+    namespaced: bool
+    categories: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Seen:
     """The present state of a watched object; ``manifest`` is None when it does not exist."""
 
@@ -53,6 +62,9 @@ class Kubernetes(Protocol):
 
     def bounded_by(self, moment: float) -> Kubernetes:
         """The same server, asked until that moment of the clock: what would last longer is Unreachable."""
+
+    def served(self, api_version: str, kind: str) -> Served:
+        """Discovery, which every other request about the kind rests on: asked once. Raises NotServed."""
 
     def get(self, ref: ObjectRef) -> Manifest | None: ...
 

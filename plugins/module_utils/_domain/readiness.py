@@ -86,7 +86,11 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("CustomResourceDefinition", "apiextensions.k8s.io"): Rule(wanted=("Established",)),
 }
 
-# Claims, composites and managed resources share Crossplane's own pair of conditions. What is terminal is quoted from
+# Claims, composites and managed resources share Crossplane's own pair of conditions; discovery tells them by these
+# categories.
+CROSSPLANE_CATEGORIES = frozenset({"claim", "composite", "managed"})
+
+# What is terminal is quoted from
 # where it is said. Anything else that Synced=False may mean can pass, as that a server is down.
 CROSSPLANE_RULE = Rule(
     wanted=("Synced", "Ready"),

@@ -116,7 +116,7 @@ CLAIM_NAME: ArgumentSpec = {
     "api_version": {"type": "str", "required": True},
     "kind": {"type": "str", "required": True},
     "name": {"type": "str", "required": True},
-    "namespace": {"type": "str", "required": True},
+    "namespace": {"type": "str"},
 }
 
 CLAIM: ArgumentSpec = {
@@ -124,6 +124,8 @@ CLAIM: ArgumentSpec = {
     "parameters": {"type": "dict", "default": {}},
     "composition_selector": {"type": "dict", "default": {}},
     "composition_ref": {"type": "str"},
+    "composition_revision_selector": {"type": "dict", "default": {}},
+    "composition_revision_ref": {"type": "str"},
     "composition_update_policy": {"type": "str", "choices": ["Automatic", "Manual"]},
     "connection_secret": {"type": "str", "no_log": False},
     "labels": {"type": "dict", "default": {}},

@@ -16,7 +16,7 @@ from .._domain.readiness import CROSSPLANE_RULE, assess
 from .._domain.units import seconds
 from .applying import observe
 from .claim_tree import Node, behind, blockers_of, events_of
-from .claims import await_ready, claim_fact, claims_from
+from .claims import await_ready, claim_fact, claims_from, styles_of
 from .task import Outcome, Request
 from .waiting import Deadline
 
@@ -37,7 +37,9 @@ def describe_claims(request: Request, api: Kubernetes, clock: Clock) -> Outcome:
 
 def _named(request: Request, api: Kubernetes) -> Mapping[ObjectRef, Manifest | None]:
     refs = [claim.ref for claim in claims_from(request.options["claims"])]
-    return observe(api, refs, unserved_is_absent=request.check_mode)
+    observed = observe(api, refs, unserved_is_absent=request.check_mode)
+    styles_of(api, refs)
+    return observed
 
 
 def _selected(request: Request, api: Kubernetes) -> Mapping[ObjectRef, Manifest | None]:
@@ -66,7 +68,7 @@ def _tree(api: Kubernetes, ref: ObjectRef, claim: Manifest | None, now: float) -
         described_object(
             node.ref,
             node.manifest,
-            assess(node.manifest, CROSSPLANE_RULE),
+            node.readiness,
             depth=node.depth,
             now=now,
             events=events_of(api, node.ref, node.manifest),

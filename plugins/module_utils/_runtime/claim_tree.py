@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, pnow.infra contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What stands behind a claim on the API server: its composite and that one's managed resources."""
+"""What stands behind a claim on the API server: its composite, if it is not one, and the managed resources."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .._domain.definition import (
 from .._domain.errors import Forbidden, InfraError, NotServed
 from .._domain.manifest import Condition, Manifest, ObjectRef, ref_of, uid
 from .._domain.ports import Kubernetes
-from .._domain.readiness import CROSSPLANE_RULE, Phase, Readiness, assess
+from .._domain.readiness import CROSSPLANE_CATEGORIES, CROSSPLANE_RULE, Phase, Readiness, Rule, assess, rule_for
 
 
 @dataclass(frozen=True)
@@ -32,30 +32,42 @@ class Node:
     ref: ObjectRef
     manifest: Manifest | None
     depth: int
+    rule: Rule | None = CROSSPLANE_RULE
+
+    @property
+    def readiness(self) -> Readiness:
+        return assess(self.manifest, self.rule)
 
 
-def behind(api: Kubernetes, claim: Manifest) -> Iterator[Node]:
-    """The composite, then its managed resources, read as the caller asks for them."""
-    bound = composite_ref(claim)
+def behind(api: Kubernetes, root: Manifest) -> Iterator[Node]:
+    """A claim's composite, then the managed resources, read as the caller asks for them."""
+    bound = composite_ref(root)
     if bound is None:
+        yield from _composed(api, root, depth=1)
         return
     composite = api.get(bound)
     yield Node(bound, composite, depth=1)
     if composite is not None:
-        yield from _composed(api, composite)
+        yield from _composed(api, composite, depth=2)
 
 
-def _composed(api: Kubernetes, composite: Manifest) -> Iterator[Node]:
+def _composed(api: Kubernetes, composite: Manifest, depth: int) -> Iterator[Node]:
     for ref in resource_refs(composite):
-        yield Node(ref, api.get(ref), depth=2)
+        manifest = api.get(ref)
+        yield Node(ref, manifest, depth, _rule(api, ref, manifest))
+
+
+def _rule(api: Kubernetes, ref: ObjectRef, manifest: Manifest | None) -> Rule | None:
+    """Composites may be composed of anything: a Secret, for one, has no conditions."""
+    ours = CROSSPLANE_CATEGORIES.intersection(api.served(ref.api_version, ref.kind).categories)
+    return CROSSPLANE_RULE if ours else rule_for(manifest or {})
 
 
 def trees(api: Kubernetes, roots: Sequence[Manifest]) -> dict[ObjectRef, Manifest]:
     """Claims, or composites, and everything behind them that exists; the roots first, leaves last."""
     found = {ref_of(root): root for root in roots}
     for root in roots:
-        nodes = [*behind(api, root), *_composed(api, root)]
-        found |= {node.ref: node.manifest for node in nodes if node.manifest is not None}
+        found |= {node.ref: node.manifest for node in behind(api, root) if node.manifest is not None}
     return found
 
 
@@ -81,7 +93,9 @@ def _offered(api: Kubernetes, refs: Iterable[ObjectRef]) -> dict[tuple[Definitio
         definitions = api.list_objects(XRD_API_VERSION, XRD_KIND)
         offered: dict[tuple[Definition, str], set[str]] = defaultdict(set)
         for ref in refs:
-            offered[definition_of(ref, definitions), ref.namespace].add(ref.name)
+            definition = definition_of(ref, definitions)
+            if definition.claimed:
+                offered[definition, ref.namespace].add(ref.name)
     except (Forbidden, NotServed):
         return {}
     return offered
@@ -108,9 +122,9 @@ def settled(api: Kubernetes, claim: Manifest | None, thorough: bool) -> Readines
 
 
 def _standing(node: Node, claim: Manifest) -> Readiness:
-    if node.depth == 1 and node.manifest is not None and lags_behind(node.manifest, claim):
+    if node.ref == composite_ref(claim) and node.manifest is not None and lags_behind(node.manifest, claim):
         return Readiness(Phase.PROGRESSING, Condition("Synced", "Unknown", "ClaimNotSynced"))
-    return assess(node.manifest, CROSSPLANE_RULE)
+    return node.readiness
 
 
 def _speaks(readiness: Readiness) -> bool:
@@ -125,7 +139,7 @@ def blockers_of(api: Kubernetes, ref: ObjectRef, claim: Manifest | None, verdict
     if claim is not None:
         for node in behind(api, claim):
             nodes[node.ref] = node.manifest
-            found.append(blocker(node.ref, node.manifest, assess(node.manifest, CROSSPLANE_RULE), node.depth))
+            found.append(blocker(node.ref, node.manifest, node.readiness, node.depth))
     causes = deepest_first(entry for entry in found if entry)
     return [item.with_events(events_of(api, item.ref, nodes[item.ref])) for item in causes]
 

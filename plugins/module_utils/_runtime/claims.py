@@ -10,7 +10,16 @@ from functools import partial
 from typing import Any
 
 from .._domain.blockers import Blocker, deepest_first, summary
-from .._domain.claim import Claim, claim_from, composite_ref, connection_secret_name
+from .._domain.claim import (
+    Claim,
+    Style,
+    claim_from,
+    claim_ref,
+    composite_name,
+    composite_ref,
+    connection_secret_name,
+    require_place,
+)
 from .._domain.definition import XRD_API_VERSION, XRD_KIND, definition_of
 from .._domain.errors import Failed, Forbidden, InvalidOption, NotServed, TimedOut, Unreachable
 from .._domain.gitops import require_free
@@ -51,13 +60,29 @@ def claims_from(entries: Sequence[Mapping[str, Any]]) -> list[Claim]:
     return claims
 
 
+def styles_of(api: Kubernetes, refs: Sequence[ObjectRef]) -> dict[ObjectRef, Style]:
+    """What the API server takes each of them for. Raises InvalidOption when that does not go with its namespace."""
+    styles = {ref: _style(api, ref) for ref in refs}
+    for ref, style in styles.items():
+        require_place(ref, style)
+    return styles
+
+
+def _style(api: Kubernetes, ref: ObjectRef) -> Style:
+    try:
+        return Style.of(api.served(ref.api_version, ref.kind))
+    except NotServed:  # nothing is known yet of what an earlier task would have installed
+        return Style.CLAIM if ref.namespace else Style.CLUSTER
+
+
 def _present(request: Request, api: Kubernetes, claims: Sequence[Claim], deadline: Deadline) -> Outcome:
     refs = [claim.ref for claim in claims]
     if request.check_mode:
         observed = observe(api, refs, unserved_is_absent=True)
     else:
         observed = observe_served(api, refs, deadline.clock)
-    applies = plan_apply([claim.manifest() for claim in claims], observed)
+    styles = styles_of(api, refs)
+    applies = plan_apply([claim.manifest(styles[claim.ref]) for claim in claims], observed)
     plan = Plan(tuple(applies))
     changing = {ref_of(item.manifest) for item in applies}
     _check(request, api, [claim for claim in claims if claim.ref in changing], observed)
@@ -87,6 +112,22 @@ def _check(
             definition = definition_of(claim.ref, definitions)
             definition.require_offered()
             definition.check(claim)
+    _warn_of_doubles(request, api, {claim.ref: observed[claim.ref] for claim in changing})
+
+
+def _warn_of_doubles(request: Request, api: Kubernetes, claims: Mapping[ObjectRef, Manifest | None]) -> None:
+    """Two composites of one claim are in each other's way: what one has made, the other can not make."""
+    try:
+        doubles = abandoned(api, claims)
+    except Unreachable:
+        return  # only the warning is lost; what needs the server will say so
+    for ref, composite in doubles.items():
+        claim = claim_ref(composite)
+        if claim is not None and claim in claims and not being_deleted(composite):
+            bound = composite_ref(claims[claim] or {}) or "none yet"
+            request.reporter.warn(
+                f"{ref} was made for {claim}, too, which is bound to {bound}; delete the composite that is not needed"
+            )
 
 
 def _definitions(request: Request, api: Kubernetes) -> list[Manifest] | None:
@@ -117,12 +158,18 @@ def await_ready(
     judges = dict.fromkeys(refs, partial(settled, api))
     waited = await_all(api, judges, deadline, request.reporter)
     if waited.pending:
-        raise _not_ready(api, waited, deadline, changed=changed)
+        # The deadline has passed, as a rule: to say why is worth a little more.
+        api = api.bounded_by(deadline.clock.monotonic() + BLAME_LIMIT)
+        error = _not_ready(api, waited, deadline, changed=changed)
+        if not changed:  # else it was said before the change
+            _warn_of_doubles(request, api, {ref: waited.manifests.get(ref) for ref in waited.pending})
+        raise error
     return waited.manifests
 
 
 def _absent(request: Request, api: Kubernetes, refs: Sequence[ObjectRef], deadline: Deadline) -> Outcome:
     claims = observe(api, refs, unserved_is_absent=True)
+    styles_of(api, refs)
     observed = {**claims, **abandoned(api, claims)}
     deletions = plan_delete(observed, observed)
     if request.options["gitops_owned"] == "refuse":
@@ -141,8 +188,6 @@ def _absent(request: Request, api: Kubernetes, refs: Sequence[ObjectRef], deadli
 
 def _not_ready(api: Kubernetes, waited: Waited, deadline: Deadline, *, changed: bool) -> Failed | TimedOut:
     blockers: list[Blocker] = []
-    # The deadline has passed, as a rule: to say why is worth a little more.
-    api = api.bounded_by(deadline.clock.monotonic() + BLAME_LIMIT)
     for ref in waited.pending:
         try:
             blockers += blockers_of(api, ref, waited.manifests.get(ref), waited.verdicts[ref])
@@ -164,7 +209,6 @@ def _not_ready(api: Kubernetes, waited: Waited, deadline: Deadline, *, changed: 
 def claim_fact(ref: ObjectRef, live: Manifest | None, blockers: Sequence[Blocker] = ()) -> dict[str, Any]:
     """A claim as an entry of the result's ``claims``."""
     current = conditions(live or {})
-    bound = composite_ref(live or {})
     status = (live or {}).get("status") or {}
     return {
         "api_version": ref.api_version,
@@ -174,7 +218,7 @@ def claim_fact(ref: ObjectRef, live: Manifest | None, blockers: Sequence[Blocker
         "exists": live is not None,
         "ready": assess(live, CROSSPLANE_RULE).ready,
         "synced": "Synced" in current and current["Synced"].status == "True",
-        "composite": bound.name if bound else "",
+        "composite": composite_name(live or {}),
         "connection_secret": connection_secret_name(live or {}),
         "parameters": (live or {}).get("spec", {}).get("parameters") or {},
         "status": {key: value for key, value in status.items() if key not in ("conditions", "connectionDetails")},

@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible_collections.pnow.infra.plugins.module_utils._domain.errors import InfraError
 from ansible_collections.pnow.infra.plugins.module_utils._domain.manifest import Manifest, ObjectRef, ref_of
-from ansible_collections.pnow.infra.plugins.module_utils._domain.ports import Seen, Silence
+from ansible_collections.pnow.infra.plugins.module_utils._domain.ports import Seen, Served, Silence
 from ansible_collections.pnow.infra.plugins.module_utils._domain.redact import Redactor
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.task import Request
 
@@ -63,6 +63,7 @@ class ScriptedKubernetes:
         self.requests: list[str] = []
         self.bounds: list[float] = []
         self.refuses: dict[str, InfraError] = {}
+        self.kinds: dict[str, Served] = {}
 
     @property
     def writes(self) -> list[str]:
@@ -74,6 +75,10 @@ class ScriptedKubernetes:
     def bounded_by(self, moment: float) -> ScriptedKubernetes:
         self.bounds.append(moment)
         return self
+
+    def served(self, api_version: str, kind: str) -> Served:
+        """Every kind is served; it is that of a claim, unless ``kinds`` says otherwise."""
+        return self.kinds.get(kind, Served(f"{kind.lower()}s", namespaced=True, categories=("claim",)))
 
     def get(self, ref: ObjectRef) -> Manifest | None:
         self._note("get", ref)

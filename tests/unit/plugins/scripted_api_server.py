@@ -27,7 +27,9 @@ DISCOVERY: dict[str, Json] = {
             {"name": "namespaces", "kind": "Namespace", "namespaced": False},
         ]
     },
-    f"/apis/{GROUP}/v1": {"resources": [{"name": "databases", "kind": "Database", "namespaced": True}]},
+    f"/apis/{GROUP}/v1": {
+        "resources": [{"name": "databases", "kind": "Database", "namespaced": True, "categories": ["claim"]}]
+    },
 }
 
 

@@ -21,6 +21,7 @@ from ansible_collections.pnow.infra.plugins.module_utils._clients.kubernetes imp
 from ansible_collections.pnow.infra.plugins.module_utils._clients.kubernetes_policy import Policy
 from ansible_collections.pnow.infra.plugins.module_utils._domain import errors
 from ansible_collections.pnow.infra.plugins.module_utils._domain.manifest import ObjectRef
+from ansible_collections.pnow.infra.plugins.module_utils._domain.ports import Served
 from tests.unit.plugins.scripted import ScriptedClock
 from tests.unit.plugins.scripted_api_server import (
     DISCOVERY,
@@ -123,6 +124,13 @@ def test_delete_means_one_very_object(api_server: ScriptedApiServer, api: Kubern
     assert len(asked) == 3
     assert json.loads(asked[0].body)["preconditions"] == {"uid": "uid-1"}
     assert json.loads(asked[0].body)["propagationPolicy"] == "Foreground"
+
+
+def test_discovery_is_asked_once_and_tells_what_a_kind_is(api_server: ScriptedApiServer, api: KubernetesApi) -> None:
+    assert api.served(f"{GROUP}/v1", "Database") == Served("databases", namespaced=True, categories=("claim",))
+    assert api.served(f"{GROUP}/v1", "Database").namespaced
+    assert len(api_server.requests(f"GET /apis/{GROUP}/v1")) == 1
+    assert api.served("v1", "Namespace") == Served("namespaces", namespaced=False)
 
 
 def test_lists_are_read_page_by_page_and_completed(api_server: ScriptedApiServer, api: KubernetesApi) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.pnow.infra.plugins.module_utils._domain.claim import claim_from
+from ansible_collections.pnow.infra.plugins.module_utils._domain.claim import Style, claim_from
 from ansible_collections.pnow.infra.plugins.module_utils._domain.errors import (
     Failed,
     FieldConflict,
@@ -39,7 +39,7 @@ ROLE = ObjectRef("postgresql.sql.crossplane.io/v1alpha1", "Role", "dev-user")
 
 
 def claim(size: str = "small", generation: int = 1, **statuses: str) -> Manifest:
-    manifest = claim_from({**OPTIONS, "parameters": {"size": size}}, 0).manifest()
+    manifest = claim_from({**OPTIONS, "parameters": {"size": size}}, 0).manifest(Style.CLAIM)
     manifest["metadata"] |= {"uid": "uid-claim", "generation": generation}
     manifest["spec"]["resourceRef"] = {"apiVersion": GROUP, "kind": COMPOSITE.kind, "name": COMPOSITE.name}
     manifest["status"] = {"conditions": conditions(generation, **statuses), "database": {"name": "dev-db"}}
@@ -364,7 +364,7 @@ def test_the_same_claim_twice_is_refused(clock: ScriptedClock, reporter: Scripte
         ("typo", {"parameters": {"sise": "small"}}, "parameters.sise is not known, did you mean size?"),
         ("version", {"api_version": "database.example.org/v2"}, "which serves v1alpha1"),
         ("kind", {"kind": "PostgreSQLInstanze"}, "database.example.org offers PostgreSQLInstance"),
-        ("composite", {"kind": "XPostgreSQLInstance"}, "is a composite of xpostgresqlinstances.database.example.org"),
+        ("composite", {"kind": "XPostgreSQLInstance"}, "name the claim's kind, PostgreSQLInstance"),
     ],
 )
 def test_a_claim_is_checked_before_anything_is_sent(
@@ -443,3 +443,42 @@ def test_leaving_an_option_out_removes_its_field(clock: ScriptedClock, reporter:
     outcome = reconcile_claims(request(reporter, claims=[OPTIONS], wait=False), server(clock, live), clock)
     assert outcome.plan.diff[0]["before"]["spec"]["compositionUpdatePolicy"] == "Manual"
     assert "compositionUpdatePolicy" not in outcome.plan.diff[0]["after"]["spec"]
+
+
+# Two composites of one claim
+
+
+def older_composite() -> Manifest:
+    older = composite(**GOOD)
+    labels = {"crossplane.io/claim-name": CLAIM.name, "crossplane.io/claim-namespace": CLAIM.namespace}
+    older["metadata"] |= {"name": "dev-database-older", "uid": "uid-older", "labels": labels}
+    older["spec"]["claimRef"] = {"apiVersion": GROUP, "kind": CLAIM.kind, "name": CLAIM.name, "namespace": "dev"}
+    return older
+
+
+TWO = (
+    f"XPostgreSQLInstance dev-database-older was made for {CLAIM}, too, which is bound to {COMPOSITE}; "
+    "delete the composite that is not needed"
+)
+
+
+@pytest.mark.parametrize(
+    ("size", "status", "warnings"),
+    [
+        pytest.param("small", "True", [], id="nothing to do"),
+        pytest.param("medium", "True", [TWO], id="a change"),
+        pytest.param("small", "False", [TWO], id="not ready"),
+        pytest.param("medium", "False", [TWO], id="a change that does not get ready"),
+    ],
+)
+def test_two_composites_of_one_claim_are_told_when_there_is_a_reason_to_look(
+    size: str, status: str, warnings: list[str], clock: ScriptedClock, reporter: ScriptedReporter
+) -> None:
+    live = claim(Synced="True", Ready=status)
+    bound = put(claim(size, 2, Synced="True", Ready=status), composite(size, **GOOD), role(**GOOD))
+    api = server(clock, live, composite(**GOOD), role(**GOOD), older_composite(), script=[bound])
+    try:
+        reconcile_claims(request(reporter, claims=[{**OPTIONS, "parameters": {"size": size}}]), api, clock)
+    except TimedOut:
+        assert status == "False"
+    assert reporter.warnings == warnings
