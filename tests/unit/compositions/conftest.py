@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,33 +22,46 @@ CHECKOUT = Path(__file__).parents[3]
 ROLE = CHECKOUT / "roles" / "platform_api"
 
 
+@pytest.fixture(scope="session", params=["claims", "namespaced"])
+def style(request: pytest.FixtureRequest) -> str:
+    """The style of the platform API: what is promised holds in both."""
+    chosen: str = request.param
+    return chosen
+
+
 @pytest.fixture(scope="session")
-def function_pythonic() -> Path:
-    """The program that renders: $FUNCTION_PYTHONIC, or the test bed's."""
+def rendering_process() -> Iterator[subprocess.Popen[str]]:
+    """rendering.py in function-pythonic's own Python: that of $FUNCTION_PYTHONIC, or the test bed's."""
     if path := os.environ.get("FUNCTION_PYTHONIC"):
-        return Path(path)
-    build_missing([FUNCTION_PYTHONIC], cache_folder())
-    return FUNCTION_PYTHONIC.executable(cache_folder()).with_name("function-pythonic")
+        python = Path(path).with_name("python")
+    else:
+        build_missing([FUNCTION_PYTHONIC], cache_folder())
+        python = FUNCTION_PYTHONIC.executable(cache_folder())
+    command = [str(python), str(Path(__file__).with_name("rendering.py"))]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield process
 
 
 @pytest.fixture(scope="session")
-def provider_schemas() -> dict[str, Manifest]:
+def provider_schemas(style: str) -> dict[str, Manifest]:
     """provider-sql's own schemas of what is composed here, by kind."""
     build_missing([PROVIDER_SQL], cache_folder())
     folder = folder_of(PROVIDER_SQL, cache_folder()) / "package" / "crds"
-    definitions = [yaml.safe_load(file.read_text()) for file in folder.glob("postgresql.sql.crossplane.io_*.yaml")]
+    group = "postgresql.sql.crossplane.io" if style == "claims" else "postgresql.sql.m.crossplane.io"
+    definitions = [yaml.safe_load(file.read_text()) for file in folder.glob(f"{group}_*.yaml")]
     return {
         definition["spec"]["names"]["kind"]: definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
         for definition in definitions
     }
 
 
-def template(name: str, directory: Path) -> Manifest:
+def template(name: str, style: str, directory: Path) -> Manifest:
     """Template a manifest of the role as the role itself does."""
     target = directory / "manifest.yml"
     ansible = str(Path(sys.executable).with_name("ansible"))
     module = ["--module-name", "ansible.builtin.template", "--args", f"src={name} dest={target}"]
-    command = [ansible, "localhost", "--connection", "local", *module, "--extra-vars", "@defaults/main.yml"]
+    variables = ["--extra-vars", "@defaults/main.yml", "--extra-vars", f"platform_api_style={style}"]
+    command = [ansible, "localhost", "--connection", "local", *module, *variables]
     environment = {**os.environ, "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg")}
     subprocess.run(command, cwd=ROLE, env=environment, check=True, capture_output=True)
     manifest: Manifest = yaml.safe_load(target.read_text())
@@ -55,18 +69,18 @@ def template(name: str, directory: Path) -> Manifest:
 
 
 @pytest.fixture(scope="session")
-def xrd(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
-    return template("postgresql_instance/xrd.yml.j2", tmp_path_factory.mktemp("xrd"))
+def xrd(style: str, tmp_path_factory: pytest.TempPathFactory) -> Manifest:
+    return template("postgresql_instance/xrd.yml.j2", style, tmp_path_factory.mktemp("xrd"))
 
 
 @pytest.fixture(scope="session")
-def composition(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
-    return template("postgresql_instance/composition.yml.j2", tmp_path_factory.mktemp("composition"))
+def composition(style: str, tmp_path_factory: pytest.TempPathFactory) -> Manifest:
+    return template("postgresql_instance/composition.yml.j2", style, tmp_path_factory.mktemp("composition"))
 
 
 @pytest.fixture(scope="session")
-def renderer(function_pythonic: Path, composition: Manifest, tmp_path_factory: pytest.TempPathFactory) -> Renderer:
-    return Renderer(function_pythonic, composition, tmp_path_factory)
+def renderer(rendering_process: subprocess.Popen[str], composition: Manifest, style: str) -> Renderer:
+    return Renderer(rendering_process, composition, style)
 
 
 @pytest.fixture(scope="session")

@@ -5,18 +5,17 @@ from __future__ import annotations
 
 import base64
 import copy
+import json
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-
-import pytest
-import yaml
 
 Manifest = dict[str, Any]
 
 RESOURCE_NAME = "crossplane.io/composition-resource-name"
+COMPOSITE = "claim-x7k2p"
+CONNECTION = "postgres-connection"
 
 
 @dataclass(frozen=True)
@@ -29,6 +28,17 @@ class Rendering:
     fatal: Sequence[str]
 
     @property
+    def managed(self) -> dict[str, Manifest]:
+        """Those of the resources that provider-sql manages."""
+        return {key: item for key, item in self.resources.items() if item["apiVersion"].startswith("postgresql.sql.")}
+
+    @property
+    def connection_details(self) -> dict[str, str]:
+        """What Crossplane is told for the claim's connection Secret, or what is in a Secret composed in its place."""
+        secret = self.resources.get("connection", {"data": {}})
+        return {**self.connection, **{key: base64.b64decode(value).decode() for key, value in secret["data"].items()}}
+
+    @property
     def is_ready(self) -> bool:
         conditions = self.composite["status"]["conditions"]
         return {"Ready": "True"}.items() <= {item["type"]: item["status"] for item in conditions}.items()
@@ -36,52 +46,59 @@ class Rendering:
 
 @dataclass(frozen=True)
 class Renderer:
-    program: Path
+    """Calls the function, which runs in `process`, for one composition."""
+
+    process: subprocess.Popen[str]
     composition: Manifest
-    folders: pytest.TempPathFactory
+    style: str
 
     def render(
-        self, parameters: Manifest, observed: Iterable[Manifest] = (), in_the_cluster: Iterable[Manifest] = ()
+        self,
+        parameters: Manifest,
+        observed: Iterable[Manifest] = (),
+        in_the_cluster: Iterable[Manifest] = (),
+        namespace: str = "",
     ) -> Rendering:
         """Call the function for a composite with these parameters.
 
-        `observed` are resources of its own that exist already, `in_the_cluster` are what it may look up.
+        `observed` are resources of its own that exist already, `in_the_cluster` are what it may look up. A namespaced
+        composite is in the namespace of its environment unless told otherwise.
         """
-        folder = self.folders.mktemp("render")
-        composite = {
-            **self.composition["spec"]["compositeTypeRef"],
-            "metadata": {"name": "claim-x7k2p"},
-            "spec": {"parameters": parameters},
-        }
         own = list(observed)
         secrets = [connection_secret(resource) for resource in own if has_secret(resource)]
-        documents = {
-            "composite": [composite],
-            "composition": [self.composition],
+        call = {
+            "composite": self._composite(parameters, namespace or parameters["environment"]),
+            "composition": self.composition,
             "observed": own,
             "required": [*secrets, *in_the_cluster],
         }
-        for name, content in documents.items():
-            (folder / f"{name}.yaml").write_text(yaml.safe_dump_all(content))
-        includes = ["--include-connection-xr", "--include-function-results"]
-        options = ["--crossplane-v1", *includes, "-o", "observed.yaml", "-e", "required.yaml"]
-        command = [str(self.program), "render", *options, "composite.yaml", "composition.yaml"]
-        result = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
-        return parse(result.stdout)
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps(call) + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline()
+        assert answer, "the renderer has ended; its last words are above"
+        return _rendering(json.loads(answer))
+
+    def _composite(self, parameters: Manifest, namespace: str) -> Manifest:
+        kind: Manifest = self.composition["spec"]["compositeTypeRef"]
+        if self.style == "claims":
+            return {**kind, "metadata": {"name": COMPOSITE}, "spec": {"parameters": parameters}}
+        secret = {"writeConnectionSecretToRef": {"name": CONNECTION}}
+        metadata = {"name": COMPOSITE, "namespace": namespace}
+        return {**kind, "metadata": metadata, "spec": {"parameters": parameters, **secret}}
 
 
-def parse(output: str) -> Rendering:
-    """Read the renderer's documents, which follow its log."""
-    composite, connection, *others = yaml.safe_load_all(output[output.index("---") :])
-    results = [document for document in others if document["kind"] == "Result"]
-    resources = [document for document in others if document["kind"] != "Result"]
+def _rendering(answer: Manifest) -> Rendering:
+    resources = answer.get("resources", [])
     by_name = {resource["metadata"]["annotations"][RESOURCE_NAME]: resource for resource in resources}
+    results = answer.get("results", [])
     fatal = [result["message"] for result in results if result["severity"] == "SEVERITY_FATAL"]
-    return Rendering(composite, connection.get("values", {}), by_name, fatal)
+    return Rendering(answer["composite"], answer.get("connection", {}).get("values", {}), by_name, fatal)
 
 
 def has_secret(resource: Manifest) -> bool:
-    return "writeConnectionSecretToRef" in resource["spec"]
+    return "writeConnectionSecretToRef" in resource.get("spec", {})
 
 
 def password(resource: Manifest) -> str:
@@ -99,7 +116,11 @@ def connection_secret(resource: Manifest) -> Manifest:
     return {
         "apiVersion": "v1",
         "kind": "Secret",
-        "metadata": resource["spec"]["writeConnectionSecretToRef"],
+        "metadata": {
+            # A namespaced role's is in its own namespace, which the reference does not repeat.
+            "namespace": resource["metadata"].get("namespace", ""),
+            **resource["spec"]["writeConnectionSecretToRef"],
+        },
         "data": {key: base64.b64encode(value.encode()).decode() for key, value in values.items()},
     }
 

@@ -11,7 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tests.unit.compositions.conftest import ROLE
-from tests.unit.compositions.renderer import Manifest, Renderer, Rendering, as_ready, password
+from tests.unit.compositions.renderer import CONNECTION, Manifest, Renderer, Rendering, as_ready, password
 
 MAX_POSTGRESQL_NAME = 63
 ORDER: Manifest = {
@@ -103,17 +103,17 @@ def test_a_resource_is_wanted_once_all_it_depends_on_is_ready(
     renderer: Renderer, complete: Rendering, ready: set[str], wanted_now: set[str]
 ) -> None:
     rendering = renderer.render(ORDER, [as_ready(complete.resources[key]) for key in ready])
-    assert rendering.resources.keys() == wanted_now
+    assert rendering.managed.keys() == wanted_now
     assert not rendering.is_ready
 
 
 def test_the_composite_is_ready_when_everything_is(complete: Rendering) -> None:
-    assert complete.resources.keys() == ALL
+    assert complete.managed.keys() == ALL
     assert complete.is_ready
 
 
 def test_kinds(complete: Rendering) -> None:
-    assert {key: resource["kind"] for key, resource in complete.resources.items()} == {
+    assert {key: resource["kind"] for key, resource in complete.managed.items()} == {
         key: KINDS.get(key, "Grant") for key in ALL
     }
 
@@ -121,7 +121,7 @@ def test_kinds(complete: Rendering) -> None:
 def test_what_is_composed_fits_the_schemas_of_provider_sql(
     complete: Rendering, provider_schemas: dict[str, Manifest]
 ) -> None:
-    for resource in complete.resources.values():
+    for resource in complete.managed.values():
         spec = provider_schemas[resource["kind"]]["properties"]["spec"]
         Draft202012Validator(closed(spec)).validate(resource["spec"])
 
@@ -136,7 +136,7 @@ def test_the_database_is_deleted_before_the_roles_it_needs(complete: Rendering) 
     references = complete.resources["db"]["metadata"]["ownerReferences"]
     assert references[1:] == [
         {
-            "apiVersion": "postgresql.sql.crossplane.io/v1alpha1",
+            "apiVersion": complete.resources["reader"]["apiVersion"],
             "kind": "Role",
             "name": "dev-reader",
             "uid": "uid of dev-reader",
@@ -184,10 +184,10 @@ def test_the_public_may_not_connect_and_readers_may_read(complete: Rendering) ->
 
 
 def test_platform_settings_come_from_the_composition(complete: Rendering) -> None:
-    assert {resource["spec"]["providerConfigRef"]["name"] for resource in complete.resources.values()} == {
+    assert {resource["spec"]["providerConfigRef"]["name"] for resource in complete.managed.values()} == {
         "postgres-provider"
     }
-    assert complete.connection["sslmode"] == "verify-full"
+    assert complete.connection_details["sslmode"] == "verify-full"
 
 
 # Roles are left alone until they differ
@@ -253,6 +253,10 @@ def test_a_resize_updates_owner_and_database_and_renames_nothing(renderer: Rende
             },
             "Role dev-user exists and belongs to claim dev/dev-database; choose another environment or appName.",
         ),
+        (
+            {"crossplane.io/composite": "other"},
+            "Role dev-user exists and belongs to composite other; choose another environment or appName.",
+        ),
         ({}, "Role dev-user exists and belongs to no claim; choose another environment or appName."),
     ],
 )
@@ -269,6 +273,14 @@ def test_an_instance_of_ones_own_is_not_refused(renderer: Renderer, complete: Re
     rendering = renderer.render(ORDER, in_the_cluster=[owner_role(complete, own)])
     assert not rendering.fatal
     assert rendering.resources.keys() == ROLES
+
+
+def test_an_environment_orders_in_its_own_namespace(renderer: Renderer, style: str) -> None:
+    """Names of namespaced resources are unique in one namespace only."""
+    rendering = renderer.render(ORDER, namespace="elsewhere")
+    refused = ["Databases of environment dev belong into namespace dev; order this one there."]
+    assert rendering.fatal == (refused if style == "namespaced" else [])
+    assert bool(rendering.resources) == (style == "claims")
 
 
 def owner_role(complete: Rendering, labels: dict[str, str]) -> Manifest:
@@ -309,7 +321,7 @@ def test_the_readme_tells_the_sizes() -> None:
 
 
 def names(rendering: Rendering) -> dict[str, str]:
-    return {key: resource["metadata"]["name"] for key, resource in rendering.resources.items()}
+    return {key: resource["metadata"]["name"] for key, resource in rendering.managed.items()}
 
 
 def postgresql_names(rendering: Rendering) -> set[str]:
@@ -319,7 +331,7 @@ def postgresql_names(rendering: Rendering) -> set[str]:
 
 def test_objects_have_one_name_in_kubernetes_and_postgresql(complete: Rendering) -> None:
     assert names(complete) == {key: f"dev-{key}" for key in ALL}
-    for key, resource in complete.resources.items():
+    for key, resource in complete.managed.items():
         assert resource["metadata"]["annotations"]["crossplane.io/external-name"] == f"dev-{key}"
 
 
@@ -392,7 +404,7 @@ def test_the_schema_refuses(parameters_schema: dict[str, Any], parameters: Manif
 
 
 def test_the_connection_secret_has_all_a_client_needs(complete: Rendering) -> None:
-    assert complete.connection == {
+    assert complete.connection_details == {
         "username": "dev-user",
         "password": password(complete.resources["user"]),
         "endpoint": "postgres.example.org",
@@ -403,14 +415,24 @@ def test_the_connection_secret_has_all_a_client_needs(complete: Rendering) -> No
 
 
 def test_the_connection_secret_has_only_keys_that_the_xrd_lets_through(complete: Rendering, xrd: Manifest) -> None:
-    assert set(complete.connection) == set(xrd["spec"]["connectionSecretKeys"])
+    let_through = xrd["spec"].get("connectionSecretKeys", complete.connection_details)
+    assert set(complete.connection_details) == set(let_through)
 
 
-def test_vaults_credentials_stay_with_the_platform(complete: Rendering) -> None:
+def test_a_connection_secret_is_composed_where_crossplane_writes_none(complete: Rendering, style: str) -> None:
+    assert bool(complete.connection) == (style == "claims")
+    composed = complete.resources.get("connection", {})
+    assert composed.get("metadata", {}).get("name") == (None if style == "claims" else CONNECTION)
+
+
+def test_vaults_credentials_are_where_the_status_says(complete: Rendering, style: str) -> None:
     reference = complete.composite["status"]["vaultSecretRef"]
-    assert reference == {"namespace": "crossplane-system", "name": "postgresql-dev-vault"}
-    assert complete.resources["vault"]["spec"]["writeConnectionSecretToRef"] == reference
-    assert password(complete.resources["vault"]) not in complete.connection.values()
+    namespace = {"claims": "crossplane-system", "namespaced": "dev"}[style]
+    assert reference == {"namespace": namespace, "name": "postgresql-dev-vault"}
+    role = complete.resources["vault"]
+    written = {"namespace": role["metadata"].get("namespace"), **role["spec"]["writeConnectionSecretToRef"]}
+    assert written == reference
+    assert password(complete.resources["vault"]) not in complete.connection_details.values()
 
 
 def test_the_status_and_the_resources_hold_no_password(complete: Rendering) -> None:

@@ -7,8 +7,12 @@ function-pythonic runs this file in Crossplane whenever the claim, or a resource
 Platform settings come as `parameters` of the Composition's input: `providerConfig`, `credentialsNamespace`, `sslmode`.
 
 Every object is called `<instance>-<key>`, in Kubernetes as in PostgreSQL, where the instance is the environment, or the
-environment and the application. Managed resources are cluster-scoped, so an instance belongs to one claim: a second one
-can neither adopt the first one's database nor drop it.
+environment and the application. So an instance belongs to one claim: a second one can neither adopt the first one's
+database nor drop it.
+
+There are two styles. The composite of a claim is cluster-scoped, as are its managed resources, whose names are unique
+therefore. A composite in a namespace has its managed resources and Secrets there; their names are as unique because an
+environment's instances are all in the namespace of its name. To them, read "composite" for "claim" here.
 """
 
 from __future__ import annotations
@@ -17,10 +21,11 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from crossplane.pythonic import BaseComposite
+from crossplane.pythonic import B64Encode, BaseComposite
 from crossplane.pythonic.composite import Resource
 
-API_VERSION = "postgresql.sql.crossplane.io/v1alpha1"
+CLUSTER_API_VERSION = "postgresql.sql.crossplane.io/v1alpha1"
+NAMESPACED_API_VERSION = "postgresql.sql.m.crossplane.io/v1alpha1"
 
 # Fields of provider-sql's Role, and the words in which its status reports them.
 PRIVILEGES = {
@@ -59,7 +64,9 @@ class PostgreSQLInstance(BaseComposite):
         """Order resources so that each is created once all it depends on is ready."""
         # The library's own values are true whenever they are set, even to false; plain data cannot surprise.
         self.wanted: dict[str, Any] = json.loads(format(self.spec.parameters, "json"))
-        if self.belongs_to_another():
+        self.namespace = str(self.metadata.namespace) if self.metadata.namespace else ""
+        self.provider_api = NAMESPACED_API_VERSION if self.namespace else CLUSTER_API_VERSION
+        if self.is_misplaced() or self.belongs_to_another():
             return
 
         size = SIZES[self.wanted["size"]]
@@ -78,20 +85,32 @@ class PostgreSQLInstance(BaseComposite):
         self.publish_connection(owner)
         self.report_status(size)
 
+    def is_misplaced(self) -> bool:
+        """Refuse a namespace other than the environment's own: in two namespaces one name could be given twice."""
+        environment = self.wanted["environment"]
+        if self.namespace in ("", environment):
+            return False
+        self.results.fatal(
+            "WrongNamespace",
+            f"Databases of environment {environment} belong into namespace {environment}; order this one there.",
+        )
+        return True
+
     def belongs_to_another(self) -> bool:
         """Refuse an instance that exists already, and say whose it is.
 
         The API server would refuse two controllers of one object as well, but with a message that few would understand.
         """
-        owner = self.requireds.owner("Role", API_VERSION, name=self.name("user"))[0]
+        required = self.requireds.owner("Role", self.provider_api, name=self.name("user"))
+        if self.namespace:
+            required.namespace = self.namespace
+        owner = required[0]
         labels = owner.metadata.labels
         if not owner or labels["crossplane.io/composite"] == self.metadata.name:
             return False
-        claim = labels["crossplane.io/claim-name"]
-        holder = f"claim {labels['crossplane.io/claim-namespace']}/{claim}" if claim else "no claim"
         self.results.fatal(
             "InstanceExists",
-            f"Role {self.name('user')} exists and belongs to {holder}; choose another environment or appName.",
+            f"Role {self.name('user')} exists and belongs to {holder(labels)}; choose another environment or appName.",
             claim=True,
         )
         return True
@@ -103,10 +122,12 @@ class PostgreSQLInstance(BaseComposite):
 
     def managed(self, key: str, kind: str, policies: list[str], *after: Resource) -> Resource:
         """Start a managed resource that is created after others are ready."""
-        resource = self.resources[key](kind, API_VERSION, name=self.name(key))
+        resource = self.resources[key](kind, self.provider_api, name=self.name(key))
         resource.externalName = self.name(key)
         resource.spec.managementPolicies = policies
         resource.spec.providerConfigRef.name = self.parameters.providerConfig
+        if self.namespace:
+            resource.spec.providerConfigRef.kind = "ClusterProviderConfig"
         for dependency in after:
             resource.addDependency(dependency)
         return resource
@@ -125,7 +146,10 @@ class PostgreSQLInstance(BaseComposite):
                 {"name": name, "value": value} for name, value in settings.items()
             ]
         if privileges["login"]:
-            role.spec.writeConnectionSecretToRef = self.secret_reference(key)
+            reference = self.secret_reference(key)
+            role.spec.writeConnectionSecretToRef.name = reference["name"]
+            if not self.namespace:
+                role.spec.writeConnectionSecretToRef.namespace = reference["namespace"]
         return role
 
     def require_password(self, owner: Resource) -> None:
@@ -138,8 +162,9 @@ class PostgreSQLInstance(BaseComposite):
             owner.ready = False
 
     def secret_reference(self, key: str) -> dict[str, Any]:
-        """Say where the platform keeps the credentials of a role."""
-        return {"namespace": self.parameters.credentialsNamespace, "name": f"postgresql-{self.name(key)}"}
+        """Say where the credentials of a role are kept: with the platform, unless its role is in a namespace."""
+        namespace = self.namespace or str(self.parameters.credentialsNamespace)
+        return {"namespace": namespace, "name": f"postgresql-{self.name(key)}"}
 
     def database(self, owner: Resource, reader: Resource, connections: int) -> Resource:
         """Compose the database; its owner may do all in it without a grant."""
@@ -199,10 +224,17 @@ class PostgreSQLInstance(BaseComposite):
 
     def publish_connection(self, owner: Resource) -> None:
         """Fill the claim's connection Secret with all that a client of the database needs."""
-        for key in ("username", "password", "endpoint", "port"):
-            self.connection[key] = owner.connection[key]
-        self.connection.database = self.name("db")
-        self.connection.sslmode = self.parameters.sslmode
+        details = {key: owner.connection[key] for key in ("username", "password", "endpoint", "port")}
+        details |= {"database": self.name("db"), "sslmode": self.parameters.sslmode}
+        if not self.namespace:
+            for key, value in details.items():
+                self.connection[key] = value
+        elif self.spec.writeConnectionSecretToRef.name:
+            # Crossplane gives connection Secrets to claims only.
+            secret = self.resources.connection("Secret", "v1", name=self.spec.writeConnectionSecretToRef.name)
+            secret.type = "connection.crossplane.io/v1alpha1"
+            for key, value in details.items():
+                secret.data[key] = B64Encode(value)
 
     def report_status(self, size: Size) -> None:
         """Tell the claim what it got, without any secret."""
@@ -220,10 +252,19 @@ class PostgreSQLInstance(BaseComposite):
         self.status.backup = "requested, not configured" if self.wanted["enableBackup"] else "not requested"
 
 
+def holder(labels: Any) -> str:
+    """Say who has a managed resource, by the labels that Crossplane gives to it."""
+    if labels["crossplane.io/claim-name"]:
+        return f"claim {labels['crossplane.io/claim-namespace']}/{labels['crossplane.io/claim-name']}"
+    if labels["crossplane.io/composite"]:
+        return f"composite {labels['crossplane.io/composite']}"
+    return "no claim"
+
+
 def owner_reference(resource: Resource) -> dict[str, Any]:
     """Refer to a resource as the owner of another, which shall be deleted first."""
     return {
-        "apiVersion": API_VERSION,
+        "apiVersion": resource.apiVersion,
         "kind": resource.kind,
         "name": resource.observed.metadata.name,
         "uid": resource.observed.metadata.uid,
