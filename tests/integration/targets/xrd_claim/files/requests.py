@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`requests.py LOG START`: the collection's requests for claims in the API server's audit log from byte START on."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+
+CLAIMS = "postgresqlinstances"
+
+
+def main(log: str, start: int) -> None:
+    """Prints how often each verb was used, for example `get 2`."""
+    with Path(log).open("rb") as file:
+        file.seek(start)
+        events = [json.loads(line) for line in file]
+    ours = [event for event in events if event.get("userAgent", "").startswith("pnow.infra/")]
+    done = [event for event in ours if event["stage"] == "ResponseComplete"]
+    verbs = Counter(event["verb"] for event in done if event.get("objectRef", {}).get("resource") == CLAIMS)
+    print(", ".join(f"{verb} {count}" for verb, count in sorted(verbs.items())))
+
+
+main(sys.argv[1], int(sys.argv[2]))
