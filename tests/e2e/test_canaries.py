@@ -64,7 +64,7 @@ def folder(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
     literal = PASSWORD.replace("'", "''")
     world.postgresql.psql(f"ALTER ROLE vault PASSWORD '{literal}'")
     world.vault.vault("audit", "enable", "file", f"file_path={folder / 'audit.jsonl'}", "log_raw=true")
-    login = approle(world)
+    login = world.approle()
     wanted = world.options(password=PASSWORD, rotate_root="once", verify="always", **login)
     info = {name: wanted[name] for name in ("name", "mount_point", *login)}
     project = folder / "project"
@@ -93,22 +93,6 @@ def folder(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert done.status == "successful", done.stdout.read()[-3000:]
     assert done.stats["ignored"] == {"localhost": 2}
     return folder
-
-
-def approle(world: World) -> dict[str, str]:
-    """Options with which a task logs in instead of with the root token."""
-    vault = world.vault
-    vault.vault("auth", "enable", "approle")
-    everything = 'path "*" { capabilities = ["create", "read", "update", "delete", "list", "sudo"] }'
-    vault.vault("policy", "write", "everything", vault.file("everything.hcl", everything))
-    vault.vault("write", "auth/approle/role/e2e", "token_policies=everything")
-    return {
-        "url": vault.url,
-        "token": "",
-        "auth_method": "approle",
-        "role_id": vault.vault("read", "-field=role_id", "auth/approle/role/e2e/role-id"),
-        "secret_id": vault.vault("write", "-force", "-field=secret_id", "auth/approle/role/e2e/secret-id"),
-    }
 
 
 def secrets_in(entry: Any) -> Iterator[str]:

@@ -76,6 +76,11 @@ class VaultServer:
             command, env=environment, check=True, capture_output=True, text=True, timeout=PATIENCE
         ).stdout
 
+    def revoke(self, token: str) -> None:
+        """Ends a token and what was issued under it; a login is made without one."""
+        if token:
+            self.vault("token", "revoke", token)
+
     def health(self) -> int:
         """The status of sys/health: 200 active, 429 standby, 501 not initialised, 503 sealed. Raises NotReady."""
         try:

@@ -45,6 +45,21 @@ class World:
         }
         return {"url": self.vault.url, "token": self.vault.token, "retries": 0, **registration, **changed}
 
+    def approle(self) -> dict[str, str]:
+        """Options with which a task logs in instead of with the root token."""
+        everything = 'path "*" { capabilities = ["create", "read", "update", "delete", "list", "sudo"] }'
+        role = "auth/approle/role/operator"
+        self.vault.vault("policy", "write", "operator", self.vault.file("operator.hcl", everything))
+        self.vault.vault("auth", "enable", "approle")
+        self.vault.vault("write", role, "token_policies=operator")
+        return {
+            "url": self.vault.url,
+            "token": "",
+            "auth_method": "approle",
+            "role_id": self.vault.vault("read", "-field=role_id", f"{role}/role-id"),
+            "secret_id": self.vault.vault("write", "-force", "-field=secret_id", f"{role}/secret-id"),
+        }
+
     def logins(self) -> str:
         """The SQL roles of credentials."""
         return self.postgresql.psql("SELECT rolname FROM pg_roles WHERE rolname LIKE 'v-%'")
