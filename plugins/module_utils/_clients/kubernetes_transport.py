@@ -96,11 +96,6 @@ class Transport:
             response.close()
 
     def _attempt(self, session: Session, call: Call) -> Answer | Exception:
-        if self._remaining <= 0:
-            raise errors.Unreachable(
-                f"the Kubernetes API at {session.place} was not asked any more, the time of the task is up",
-                next_step="raise wait_timeout",
-            )
         try:
             response = self._open(session, call, self.policy.read_timeout)
             try:
@@ -127,7 +122,13 @@ class Transport:
         return self._ends - self._clock.monotonic()
 
     def _open(self, session: Session, call: Call, read_timeout: float) -> urllib3.BaseHTTPResponse:
-        total = self._remaining if math.isfinite(self._ends) else None
+        remaining = self._remaining
+        if remaining <= 0:
+            raise errors.Unreachable(
+                f"the Kubernetes API at {session.place} was not asked any more, the time of the task is up",
+                next_step="raise wait_timeout",
+            )
+        total = remaining if math.isfinite(remaining) else None
         headers = session.headers()
         if call.data is not None:
             headers["Content-Type"] = call.content_type

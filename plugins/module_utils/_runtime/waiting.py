@@ -148,6 +148,8 @@ class _Wait:
         return True
 
     def _say_trouble(self, trouble: str) -> None:
+        if self._deadline.passed:
+            return  # a server is not in trouble for not being asked any more
         now = self._deadline.elapsed
         if self._trouble_since is None:
             self._trouble_since = self._trouble_said = now

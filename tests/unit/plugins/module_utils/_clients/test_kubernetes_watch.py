@@ -279,3 +279,16 @@ def test_two_kinds_are_one_stream(api_server: ScriptedApiServer) -> None:
     api_server.on("WATCH /api/v1/namespaces", HOLD)
     with watching(api_server, A, namespace) as messages:
         assert sorted(seen(messages, 2), key=str) == [("a", "7"), ("dev", None)]
+
+
+def test_after_the_deadline_no_watch_is_opened(api_server: ScriptedApiServer) -> None:
+    clock = ScriptedClock()
+    api_server.on(LIST, listed(10))
+    api_server.on(WATCH, stream(end="close"))
+    with kubernetes.connect({"host": api_server.url}, clock, policy=POLICY) as api:
+        bounded = api.bounded_by(30.0)
+        bounded.path_of(A)
+        with bounded.watch([A]) as messages:
+            assert seen(messages, 1) == [("a", None)]
+            clock.now = 31.0
+            assert "the time of the task is up" in trouble(messages)

@@ -247,6 +247,13 @@ def test_an_outage_until_the_end_is_a_timeout_that_says_so(clock: ScriptedClock,
     assert clock.now == pytest.approx(60, abs=1)
 
 
+def test_not_being_asked_any_more_is_no_trouble(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
+    api = server(clock, script=[nothing] * 59 + [silent])
+    with pytest.raises(TimedOut):
+        reconcile_claims(request(reporter, claims=[OPTIONS]), api, clock)
+    assert not [line for line in reporter.lines if "still waiting" in line]
+
+
 def test_an_outage_while_looking_behind_a_claim_is_survived(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
     def breaks(api: ScriptedKubernetes) -> None:
         put(claim(**GOOD), composite(**GOOD), role(**GOOD))(api)
