@@ -263,6 +263,8 @@ PROGRAMS: tuple[Program, ...] = (
         command=lambda bed: [
             str(PROVIDER_SQL.executable(bed.cache)),
             "--poll=5s",
+            # At the default of 10 a second, looking after a few dozen claims leaves no time for new ones.
+            "--max-reconcile-rate=50",
             f"--metrics-bind-address={bed.address('provider-sql-metrics')}",
         ],
         environment=lambda bed: {"KUBECONFIG": str(bed.kubeconfig)},
