@@ -5,23 +5,17 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
+from tests.e2e.servers import bed
 from tests.testbed.programs import PROGRAMS
 
 STATE = Path(os.environ["PNOW_TESTBED_STATE"])
 BESIDE = "beside"
-
-
-def bed(verb: str, *arguments: str, name: str = os.environ["PNOW_TESTBED"]) -> str:
-    command = [sys.executable, "-m", "tests.testbed", "--name", name, verb, *arguments]
-    # Only "status" may fail: that is how it says that something does not run.
-    return subprocess.run(command, check=verb != "status", stdout=subprocess.PIPE, text=True, timeout=300).stdout
 
 
 def states(name: str = os.environ["PNOW_TESTBED"]) -> dict[str, str]:

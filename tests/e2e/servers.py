@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The servers of the test bed, asked and disturbed by programs that are not ours."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+CLAIMS = "postgresqlinstances.database.yourdomain.com"
+COMPOSITES = "xpostgresqlinstances.database.yourdomain.com"
+
+
+def ask(*command: str, given: str = "") -> str:
+    """What a command answers, ``given`` its input."""
+    done = subprocess.run(command, input=given, check=True, stdout=subprocess.PIPE, text=True, timeout=300)
+    return done.stdout.strip()
+
+
+def psql(query: str) -> str:
+    return ask("psql", "--dbname", "postgres", "-Atc", query)
+
+
+def bed(verb: str, *arguments: str, name: str = os.environ["PNOW_TESTBED"]) -> str:
+    command = [sys.executable, "-m", "tests.testbed", "--name", name, verb, *arguments]
+    # Only "status" may fail: that is how it says that something does not run.
+    return subprocess.run(command, check=verb != "status", stdout=subprocess.PIPE, text=True, timeout=300).stdout
+
+
+def bootstrap() -> None:
+    platform = ("--inventory=inventories/management", f"--extra-vars=@{os.environ['PNOW_TESTBED_VARS']}")
+    ask("ansible-playbook", "pnow.infra.bootstrap", *platform)
+
+
+def stopped(program: str, request: pytest.FixtureRequest) -> None:
+    """Stops a program; it runs again when the test has ended, or before that by `bed("start", program)`."""
+    request.addfinalizer(lambda: bed("up"))
+    bed("stop", program)
