@@ -80,6 +80,11 @@ molecule: build ## the playbooks from nothing to nothing, on test bed "test": mo
 e2e: molecule ## that, and what playbooks survive
 	$(ON_BED) pytest tests/e2e
 
+.PHONY: kills
+kills: export PNOW_KILLS ?= 20
+kills: ready ## kill -9 of playbooks at 20 random moments per verb, five playbooks at a time
+	$(ON_BED) pytest --capture=no tests/e2e/test_kill.py
+
 .PHONY: oldest
 oldest: unit-oldest sanity-oldest integration-oldest ## the same for what is installed, on the oldest ansible-core and Python
 

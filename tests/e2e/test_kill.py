@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """kill -9 of a playbook at random moments: the next run converges, nothing is made twice, nothing is left.
 
-Each round starts a run, kills it after a random time, runs again to the end, and asks kubectl and psql. Ansible's
-workers leave the process group and may go on beside the next run; that must not matter either. PNOW_KILLS rounds per
-verb (default 4); the seed is printed, and PNOW_SEED repeats a run.
+Each round starts a run, kills it after a random time, runs again to the end, and asks kubectl and psql; several rounds
+go on at the same time, each with an environment of its own. Ansible's workers leave the process group and may go on
+beside the next run; that must not matter either. PNOW_KILLS rounds per verb (default 4); the seed is printed, and
+PNOW_SEED repeats the moments.
 """
 
 from __future__ import annotations
@@ -14,33 +15,28 @@ import random
 import re
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
 
+from tests.e2e.servers import CLAIMS, COMPOSITES, ask, bootstrap, psql
+
 ROUNDS = int(os.environ.get("PNOW_KILLS", "4"))
 SEED = int(os.environ.get("PNOW_SEED", str(random.randrange(2**32))))
 PLAYBOOK = Path(__file__).with_name("claim.yml")
 NAMESPACE = "kill"
-CLAIMS = "postgresqlinstances.database.yourdomain.com"
-COMPOSITES = "xpostgresqlinstances.database.yourdomain.com"
-CONNECTIONS = {"small": "20", "medium": "50"}
-# Long enough for a whole run, so that every moment of it can be hit.
-LONGEST_RUN = 4.0
+# Connections that a database of this size allows.
+MEDIUM = "50"
+# Long enough for a whole run beside the others, so that every moment of it can be hit.
+LONGEST_RUN = 6.0
+# As many as keep two processors busy: most of a run is waiting for Crossplane.
+AT_ONCE = 5
 
-moments = random.Random(SEED)
 environments = [f"pr-{9100 + number}" for number in range(ROUNDS)]
-
-
-def ask(*command: str) -> str:
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=200).stdout.strip()
-
-
-def psql(query: str) -> str:
-    return ask("psql", "--dbname", "postgres", "-Atc", query)
 
 
 def start(environment: str, state: str, size: str) -> subprocess.Popen[str]:
@@ -61,51 +57,63 @@ def run(environment: str, state: str, size: str = "small") -> int:
 
 
 def run_killed(environment: str, state: str, size: str = "small") -> None:
+    moment = random.Random(f"{SEED} {environment} {state} {size}").uniform(0.3, LONGEST_RUN)
     process = start(environment, state, size)
     with suppress(subprocess.TimeoutExpired):
-        process.communicate(timeout=moments.uniform(0.3, LONGEST_RUN))
+        process.communicate(timeout=moment)
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
+def for_each_environment(check: Callable[[str], None]) -> None:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        checks = {environment: pool.submit(check, environment) for environment in environments}
+    failures = {environment: str(done.exception()) for environment, done in checks.items() if done.exception()}
+    assert failures == {}
+
+
 @pytest.fixture(scope="module", autouse=True)
 def namespace() -> Iterator[None]:
     print(f"PNOW_SEED={SEED}")
-    platform = ("--inventory=inventories/management", f"--extra-vars=@{os.environ['PNOW_TESTBED_VARS']}")
-    ask("ansible-playbook", "pnow.infra.bootstrap", *platform)
+    bootstrap()
     ask("kubectl", "create", "namespace", NAMESPACE)
     yield
     ask("kubectl", "delete", CLAIMS, "--namespace", NAMESPACE, "--all", "--timeout=180s")
     ask("kubectl", "delete", "namespace", NAMESPACE, "--timeout=60s")
 
 
-@pytest.mark.parametrize("environment", environments)
-def test_a_killed_creation(environment: str) -> None:
+def test_killed_creations() -> None:
+    for_each_environment(create)
+
+
+def create(environment: str) -> None:
     run_killed(environment, "present")
     run(environment, "present")
-    ready = '{.status.conditions[?(@.type=="Ready")].status}'
-    assert (
-        ask("kubectl", "get", CLAIMS, "-n", NAMESPACE, f"{environment}-database", "-o", f"jsonpath={ready}") == "True"
-    )
+    claim = (CLAIMS, "--namespace", NAMESPACE, f"{environment}-database")
+    assert ask("kubectl", "get", *claim, '--output=jsonpath={.status.conditions[?(@.type=="Ready")].status}') == "True"
     label = f"crossplane.io/claim-name={environment}-database"
     assert len(ask("kubectl", "get", COMPOSITES, "-l", label, "-o", "name").splitlines()) == 1
     assert psql(f"SELECT count(*) FROM pg_database WHERE datname = '{environment}-db'") == "1"
     assert run(environment, "present") == 0
 
 
-@pytest.mark.parametrize("number", range(ROUNDS))
-def test_a_killed_change(number: int) -> None:
-    size = ("medium", "small")[number % 2]
-    run_killed(environments[0], "present", size)
-    run(environments[0], "present", size)
-    limit = psql(f"SELECT datconnlimit FROM pg_database WHERE datname = '{environments[0]}-db'")
-    assert limit == CONNECTIONS[size]
-    assert run(environments[0], "present", size) == 0
+def test_killed_changes() -> None:
+    for_each_environment(resize)
 
 
-@pytest.mark.parametrize("environment", environments)
-def test_a_killed_deletion(environment: str) -> None:
+def resize(environment: str) -> None:
+    run_killed(environment, "present", "medium")
+    run(environment, "present", "medium")
+    assert psql(f"SELECT datconnlimit FROM pg_database WHERE datname = '{environment}-db'") == MEDIUM
+    assert run(environment, "present", "medium") == 0
+
+
+def test_killed_deletions() -> None:
+    for_each_environment(delete)
+
+
+def delete(environment: str) -> None:
     run_killed(environment, "absent")
     run(environment, "absent")
     label = f"crossplane.io/claim-name={environment}-database"
