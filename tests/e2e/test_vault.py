@@ -82,6 +82,8 @@ def test_a_cluster_whose_leader_dies(new_vault: NewVault) -> None:
     assert "e2e" not in policies(standby)
 
     other.stop()
+    # Whichever of the two was active, it is not without the other.
+    wait_until(lambda: standby.expect(429, 474), PATIENCE)
     said = refused("vault_object", **{**options, "retries": 1})
     assert "a standby whose cluster has no active node" in said or "the active node by what" in said
 

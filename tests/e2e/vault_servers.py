@@ -82,15 +82,15 @@ class VaultServer:
             self.vault("token", "revoke", token)
 
     def health(self) -> int:
-        """The status of sys/health: 200 active, 429 standby, 501 not initialised, 503 sealed. Raises NotReady."""
+        """The status of sys/health: 200 active, 429 and 474 standby, 501 new, 503 sealed. Raises NotReady."""
         try:
             return RestClient(self.url, self._identity).request("GET", "/v1/sys/health").status
         except Unreachable as error:
             raise NotReady(str(error)) from error
 
-    def expect(self, status: int) -> None:
+    def expect(self, *statuses: int) -> None:
         """Raises NotReady while the health is another one."""
-        if (found := self.health()) != status:
+        if (found := self.health()) not in statuses:
             raise NotReady(f"sys/health of {self.url} answers {found}")
 
     def expect_vote(self) -> None:
