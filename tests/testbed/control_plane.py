@@ -26,14 +26,16 @@ def prepare_apiserver(bed: Bed) -> None:
     bed.write("kubeconfig", kubeconfig(bed))
 
 
-def kubeconfig(bed: Bed) -> str:
-    """A kubeconfig of the bed's administrator that needs no other file."""
+def kubeconfig(bed: Bed, acting_as: str = "") -> str:
+    """A kubeconfig of the bed's administrator, who may act as another user, that needs no other file."""
     admin = bed.pki / "admin"
     encoded = {
         name: base64.b64encode((admin / name).read_bytes()).decode() for name in ("ca.crt", "tls.crt", "tls.key")
     }
     server = {"server": f"https://{bed.address('kube-apiserver')}", "certificate-authority-data": encoded["ca.crt"]}
     user = {"client-certificate-data": encoded["tls.crt"], "client-key-data": encoded["tls.key"]}
+    if acting_as:
+        user["as"] = acting_as
     name = f"testbed-{bed.name}"
     return yaml.safe_dump(
         {

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.testbed import packages, postgresql, vault
+from tests.testbed import control_plane, packages, postgresql, vault
 from tests.testbed.bed import CHECKOUT, Bed
 from tests.testbed.errors import TestbedError
 from tests.testbed.programs import KUBECTL, PROGRAMS, VAULT, CrossplanePackage, postgresql_programs
@@ -19,6 +19,7 @@ POSTGRESQL_CLIENTS = (
     *("createdb", "createuser", "dropdb", "dropuser", "pg_dump", "pg_dumpall", "pg_isready", "pg_restore"),
     *("pgbench", "psql", "reindexdb", "vacuumdb"),
 )
+PROVIDER_KUBERNETES_USER = "system:serviceaccount:crossplane-system:provider-kubernetes"
 
 
 def variables(bed: Bed, search_path: str) -> dict[str, str]:
@@ -75,6 +76,8 @@ def offer_packages(bed: Bed) -> None:
             "password": bed.passwords["postgresql"],
             "sslmode": postgresql.SSL_MODE,
         },
+        # In a cluster it would be this account of its own.
+        "crossplane_kubernetes_kubeconfig": control_plane.kubeconfig(bed, acting_as=PROVIDER_KUBERNETES_USER),
     }
     bed.write(_bootstrap_file(bed).name, yaml.safe_dump(settings, sort_keys=False, explicit_start=True))
 

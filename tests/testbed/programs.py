@@ -7,6 +7,7 @@ programs/). An entry with a `package` is something that Crossplane installs: the
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -31,6 +32,22 @@ class CrossplanePackage:
 
 def _nothing(bed: Bed) -> None:
     """A step that a program does not need."""
+
+
+def _withheld_certificate(bed: Bed) -> Path:
+    return bed.state / "withheld" / "tls.crt"
+
+
+def _withhold_certificate(bed: Bed) -> None:
+    """Keep a provider from serving its webhook, whose port is fixed, so that only one bed could have it.
+
+    It reads the certificate before it listens. This one is a pipe into which nobody writes, so it reads for ever, and
+    everything else in it works. Nothing here calls the webhook: it converts versions of Objects that are not in use.
+    """
+    pipe = _withheld_certificate(bed)
+    pipe.parent.mkdir(mode=0o700, exist_ok=True)
+    if not pipe.is_fifo():
+        os.mkfifo(pipe, mode=0o600)
 
 
 @dataclass(frozen=True)
@@ -80,6 +97,14 @@ PROVIDER_SQL = GoBuild(
     "cmd/provider",
     files=(("package", "package"),),
 )
+PROVIDER_KUBERNETES = GoBuild(
+    "provider-kubernetes",
+    GoModule("provider-kubernetes", "github.com/crossplane-contrib/provider-kubernetes", "v1.2.1"),
+    "cmd/provider",
+    # It has no flag for the address of its metrics, and two beds can not share the default. "0" is none.
+    stamps=(("sigs.k8s.io/controller-runtime/pkg/metrics/server.DefaultBindAddress", "0"),),
+    files=(("package", "package"),),
+)
 # The latest that compiles as a module: its own sdk was published as it is in the tree.
 VAULT = GoBuild("vault", GoModule("vault", "github.com/hashicorp/vault", "v1.21.0"))
 FUNCTION_PYTHONIC = PythonBuild("function-pythonic", "crossplane-function-pythonic==0.6.3")
@@ -101,6 +126,10 @@ CONTROLLERS = (
     "root-ca-certificate-publisher-controller",
     "clusterrole-aggregation-controller",
     "ttl-after-finished-controller",
+    # Volumes are bound to claims, and claims that nobody uses may go.
+    "persistentvolume-binder-controller",
+    "persistentvolume-protection-controller",
+    "persistentvolumeclaim-protection-controller",
 )
 
 # In the order in which they start: a program comes after those it needs.
@@ -269,6 +298,29 @@ PROGRAMS: tuple[Program, ...] = (
         ],
         environment=lambda bed: {"KUBECONFIG": str(bed.kubeconfig)},
         ready=lambda bed: answers(f"http://{bed.address('provider-sql-metrics')}", "/metrics"),
+    ),
+    Program(
+        name="provider-kubernetes",
+        build=PROVIDER_KUBERNETES,
+        ports=("provider-kubernetes",),
+        after=("package-runtime",),
+        package=CrossplanePackage(
+            PackageIdentity("Provider", "provider-kubernetes"),
+            folder=lambda bed: folder_of(PROVIDER_KUBERNETES, bed.cache) / "package",
+        ),
+        before_start=_withhold_certificate,
+        command=lambda bed: [
+            str(PROVIDER_KUBERNETES.executable(bed.cache)),
+            "--poll=5s",
+            f"--health-probe-bind-addr={bed.address('provider-kubernetes')}",
+        ],
+        environment=lambda bed: {
+            "KUBECONFIG": str(bed.kubeconfig),
+            "TLS_SERVER_CERTS_DIR": str(_withheld_certificate(bed).parent),
+        },
+        ready=lambda bed: answers(f"http://{bed.address('provider-kubernetes')}", "/readyz?exclude=webhook"),
+        # On TERM it would wait half a minute for its webhook.
+        stop_signal="KILL",
     ),
     Program(
         name="function-pythonic",

@@ -10,11 +10,11 @@ import subprocess
 import pytest
 import yaml
 
-from tests.testbed import environment, packages
+from tests.testbed import environment, packages, pki
 from tests.testbed.bed import CHECKOUT, Bed
 from tests.testbed.build import folder_of
 from tests.testbed.errors import TestbedError
-from tests.testbed.programs import FUNCTION_PYTHONIC, KUBECTL, PROVIDER_SQL, VAULT
+from tests.testbed.programs import FUNCTION_PYTHONIC, KUBECTL, PROVIDER_KUBERNETES, PROVIDER_SQL, VAULT
 
 SHELL_PATH = os.pathsep.join(["/usr/bin", "/bin"])
 
@@ -69,9 +69,11 @@ def test_the_bin_folder_holds_clients_only(bed: Bed) -> None:
 
 
 def test_bootstrap_installs_what_lies_in_crossplanes_cache(bed: Bed) -> None:
-    package = folder_of(PROVIDER_SQL, bed.cache) / "package"
-    (package / "crds").mkdir(parents=True)
-    (package / "crossplane.yaml").write_text("kind: Provider\n")
+    pki.create(bed.pki)
+    for provider in (PROVIDER_SQL, PROVIDER_KUBERNETES):
+        package = folder_of(provider, bed.cache) / "package"
+        (package / "crds").mkdir(parents=True)
+        (package / "crossplane.yaml").write_text(f"kind: Provider # {provider.name}\n")
     environment.offer_packages(bed)
     path = bed.state / "bootstrap.yml"
     settings = yaml.safe_load(path.read_text())
@@ -79,6 +81,7 @@ def test_bootstrap_installs_what_lies_in_crossplanes_cache(bed: Bed) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [(each["kind"], each["name"]) for each in settings["crossplane_packages"]] == [
         ("Provider", PROVIDER_SQL.name),
+        ("Provider", PROVIDER_KUBERNETES.name),
         ("Function", FUNCTION_PYTHONIC.name),
     ]
     assert all(each["skip_dependency_resolution"] for each in settings["crossplane_packages"])
@@ -92,3 +95,5 @@ def test_bootstrap_installs_what_lies_in_crossplanes_cache(bed: Bed) -> None:
         "password": "it's 50% secret",
         "sslmode": "disable",
     }
+    user = yaml.safe_load(settings["crossplane_kubernetes_kubeconfig"])["users"][0]["user"]
+    assert user["as"] == "system:serviceaccount:crossplane-system:provider-kubernetes"
