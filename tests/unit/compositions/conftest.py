@@ -15,7 +15,7 @@ import yaml
 
 from tests.testbed.bed import cache_folder
 from tests.testbed.build import build_missing, folder_of
-from tests.testbed.programs import FUNCTION_PYTHONIC, PROVIDER_SQL
+from tests.testbed.programs import FUNCTION_PYTHONIC, PROVIDER_KUBERNETES, PROVIDER_SQL
 from tests.unit.compositions.renderer import Manifest, Renderer
 
 CHECKOUT = Path(__file__).parents[3]
@@ -44,15 +44,17 @@ def rendering_process() -> Iterator[subprocess.Popen[str]]:
 
 @pytest.fixture(scope="session")
 def provider_schemas(style: str) -> dict[str, Manifest]:
-    """provider-sql's own schemas of what is composed here, by kind."""
-    build_missing([PROVIDER_SQL], cache_folder())
-    folder = folder_of(PROVIDER_SQL, cache_folder()) / "package" / "crds"
-    group = "postgresql.sql.crossplane.io" if style == "claims" else "postgresql.sql.m.crossplane.io"
-    definitions = [yaml.safe_load(file.read_text()) for file in folder.glob(f"{group}_*.yaml")]
-    return {
-        definition["spec"]["names"]["kind"]: definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
-        for definition in definitions
-    }
+    """The providers' own schemas of what is composed here, in the version that is stored, by kind."""
+    build_missing([PROVIDER_SQL, PROVIDER_KUBERNETES], cache_folder())
+    suffix = "crossplane.io" if style == "claims" else "m.crossplane.io"
+    schemas = {}
+    for provider, group in ((PROVIDER_SQL, "postgresql.sql"), (PROVIDER_KUBERNETES, "kubernetes")):
+        folder = folder_of(provider, cache_folder()) / "package" / "crds"
+        for file in folder.glob(f"{group}.{suffix}_*.yaml"):
+            spec = yaml.safe_load(file.read_text())["spec"]
+            stored = next(version for version in spec["versions"] if version["storage"])
+            schemas[spec["names"]["kind"]] = stored["schema"]["openAPIV3Schema"]
+    return schemas
 
 
 def template(name: str, style: str, directory: Path) -> Manifest:

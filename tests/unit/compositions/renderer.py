@@ -8,7 +8,7 @@ import copy
 import json
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 Manifest = dict[str, Any]
@@ -29,8 +29,9 @@ class Rendering:
 
     @property
     def managed(self) -> dict[str, Manifest]:
-        """Those of the resources that provider-sql manages."""
-        return {key: item for key, item in self.resources.items() if item["apiVersion"].startswith("postgresql.sql.")}
+        """Those of the resources that a provider manages."""
+        groups = ("postgresql.sql.", "kubernetes.")
+        return {key: item for key, item in self.resources.items() if item["apiVersion"].startswith(groups)}
 
     @property
     def connection_details(self) -> dict[str, str]:
@@ -51,6 +52,14 @@ class Renderer:
     process: subprocess.Popen[str]
     composition: Manifest
     style: str
+
+    def with_platform(self, **settings: Any) -> Renderer:
+        """The renderer of a Composition that a platform with these settings would have."""
+        composition = copy.deepcopy(self.composition)
+        parameters = composition["spec"]["pipeline"][0]["input"]["parameters"]
+        for name, value in settings.items():
+            parameters[name] = {**parameters[name], **value} if isinstance(value, dict) else value
+        return replace(self, composition=composition)
 
     def render(
         self,

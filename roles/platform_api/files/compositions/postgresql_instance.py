@@ -4,7 +4,8 @@
 """Compose a PostgreSQLInstance: one database, the roles around it, and what each role may do.
 
 function-pythonic runs this file in Crossplane whenever the claim, or a resource composed here, changes.
-Platform settings come as `parameters` of the Composition's input: `providerConfig`, `credentialsNamespace`, `sslmode`.
+Platform settings come as `parameters` of the Composition's input: `providerConfig`, `credentialsNamespace`, `sslmode`,
+and those of `backup`.
 
 Every object is called `<instance>-<key>`, in Kubernetes as in PostgreSQL, where the instance is the environment, or the
 environment and the application. So an instance belongs to one claim: a second one can neither adopt the first one's
@@ -26,6 +27,8 @@ from crossplane.pythonic.composite import Resource
 
 CLUSTER_API_VERSION = "postgresql.sql.crossplane.io/v1alpha1"
 NAMESPACED_API_VERSION = "postgresql.sql.m.crossplane.io/v1alpha1"
+CLUSTER_OBJECT = "kubernetes.crossplane.io/v1alpha2"
+NAMESPACED_OBJECT = "kubernetes.m.crossplane.io/v1alpha1"
 
 # Fields of provider-sql's Role, and the words in which its status reports them.
 PRIVILEGES = {
@@ -57,6 +60,23 @@ SIZES = {
 }
 
 
+# What an earlier run did not complete goes first, for it fills the volume. Dumps go once there is a newer one.
+DUMP = """\
+umask 077
+rm -f "/backups/$PGDATABASE-"*.unfinished
+dump="/backups/$PGDATABASE-$(date -u +%Y%m%dT%H%M%SZ).dump"
+pg_dump --format=custom --file="$dump.unfinished"
+mv "$dump.unfinished" "$dump"
+find /backups -type f -name "$PGDATABASE-*.dump" -mmin "+$((RETENTION_DAYS * 1440))" -delete
+"""
+
+# Keys of the Secret that provider-sql writes for a role, by the variables in which libpq reads them.
+LOGIN = {"PGHOST": "endpoint", "PGPORT": "port", "PGUSER": "username", "PGPASSWORD": "password"}
+
+# Any user will do but root: the volume is made its group's.
+UNPRIVILEGED = 10001
+
+
 class PostgreSQLInstance(BaseComposite):
     """A PostgreSQL database for one environment, or for one application of an environment."""
 
@@ -81,6 +101,8 @@ class PostgreSQLInstance(BaseComposite):
         self.signal_backends(vault)
         self.connect(reader, database)
         self.select(reader, owner, database)
+        if self.wanted["enableBackup"]:
+            self.back_up()
 
         self.publish_connection(owner)
         self.report_status(size)
@@ -115,19 +137,24 @@ class PostgreSQLInstance(BaseComposite):
         )
         return True
 
-    def name(self, key: str) -> str:
-        """Name one object of this instance; the schema of the claim keeps it within PostgreSQL's 63 bytes."""
+    def name(self, key: str = "") -> str:
+        """Name one object of this instance, or the instance; the schema of the claim keeps all of them short enough."""
         parts = (self.wanted["environment"], self.wanted.get("appName"), key)
         return "-".join(part for part in parts if part)
 
-    def managed(self, key: str, kind: str, policies: list[str], *after: Resource) -> Resource:
-        """Start a managed resource that is created after others are ready."""
-        resource = self.resources[key](kind, self.provider_api, name=self.name(key))
-        resource.externalName = self.name(key)
-        resource.spec.managementPolicies = policies
-        resource.spec.providerConfigRef.name = self.parameters.providerConfig
+    def provided(self, key: str, kind: str, api_version: str, provider_config: Any) -> Resource:
+        """Start a resource of some provider."""
+        resource = self.resources[key](kind, api_version, name=self.name(key))
+        resource.spec.providerConfigRef.name = provider_config
         if self.namespace:
             resource.spec.providerConfigRef.kind = "ClusterProviderConfig"
+        return resource
+
+    def managed(self, key: str, kind: str, policies: list[str], *after: Resource) -> Resource:
+        """Start a managed resource of provider-sql that is created after others are ready."""
+        resource = self.provided(key, kind, self.provider_api, self.parameters.providerConfig)
+        resource.externalName = self.name(key)
+        resource.spec.managementPolicies = policies
         for dependency in after:
             resource.addDependency(dependency)
         return resource
@@ -222,6 +249,129 @@ class PostgreSQLInstance(BaseComposite):
         }
         self.grant("reader-selects", "DefaultPrivileges", parameters, reader, owner, database)
 
+    def back_up(self) -> None:
+        """Dump the database on a schedule onto a volume that outlives the claim, lest both are deleted by one mistake.
+
+        Nothing waits for the database: a dump that comes too early fails, and the next one does not.
+        """
+        volume = self.object("backup-volume", ["Observe", "Create", "Update"])
+        volume.spec.forProvider.manifest = self.volume_claim(volume.status.atProvider.manifest)
+        schedule = self.object("backup-schedule", ["Observe", "Create", "Update", "Delete"])
+        schedule.spec.forProvider.manifest = self.cron_job()
+        self.status.backup = {
+            "namespace": self.secret_reference("user")["namespace"],
+            "cronJob": self.name("backup"),
+            "volume": self.name("backup"),
+            "schedule": self.parameters.backup.schedule,
+            "retentionDays": self.parameters.backup.retentionDays,
+        }
+        succeeded = schedule.status.atProvider.manifest.status.lastSuccessfulTime
+        if succeeded:
+            self.status.backup.lastSuccess = succeeded
+
+    def object(self, key: str, policies: list[str]) -> Resource:
+        """Start a managed resource of provider-kubernetes, which keeps an object of any kind."""
+        api_version = NAMESPACED_OBJECT if self.namespace else CLUSTER_OBJECT
+        resource = self.provided(key, "Object", api_version, self.parameters.backup.providerConfig)
+        resource.spec.managementPolicies = policies
+        return resource
+
+    def backup_manifest(self, api_version: str, kind: str, spec: dict[str, Any]) -> dict[str, Any]:
+        """Describe an object of the backup, beside the owner's Secret; its labels tell what it is without the claim."""
+        namespace = self.secret_reference("user")["namespace"]
+        labels = {"app.kubernetes.io/component": "backup", "app.kubernetes.io/instance": self.name()}
+        metadata = {"namespace": namespace, "name": self.name("backup"), "labels": labels}
+        return {"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": spec}
+
+    def volume_claim(self, seen: Any) -> dict[str, Any]:
+        """Describe the volume for dumps; one that exists already can only grow, and only once it is bound."""
+        gibibytes = self.wanted["storageGB"]
+        storage_class = str(self.parameters.backup.storageClass or "")
+        if seen:
+            held = whole_gibibytes(str(seen.spec.resources.requests.storage))
+            gibibytes = max(held, gibibytes) if str(seen.status.phase) == "Bound" else held
+            storage_class = str(seen.spec.storageClassName or "")
+        spec: dict[str, Any] = {
+            "accessModes": ["ReadWriteOnce"],
+            "resources": {"requests": {"storage": f"{gibibytes}Gi"}},
+        }
+        if storage_class:
+            spec["storageClassName"] = storage_class
+        return self.backup_manifest("v1", "PersistentVolumeClaim", spec)
+
+    def cron_job(self) -> dict[str, Any]:
+        """Describe the schedule. A dump that hangs is ended, and one that was missed is made up for within the hour."""
+        return self.backup_manifest(
+            "batch/v1",
+            "CronJob",
+            {
+                "schedule": self.parameters.backup.schedule,
+                "timeZone": "Etc/UTC",
+                "concurrencyPolicy": "Forbid",
+                "startingDeadlineSeconds": 3600,
+                "successfulJobsHistoryLimit": 3,
+                "failedJobsHistoryLimit": 3,
+                "jobTemplate": {
+                    "spec": {
+                        "backoffLimit": 2,
+                        "activeDeadlineSeconds": 6 * 3600,
+                        "template": {"spec": self.dump_pod()},
+                    }
+                },
+            },
+        )
+
+    def dump_pod(self) -> dict[str, Any]:
+        """Describe the pod that dumps the database as its owner; it can do nothing else to the cluster or its node."""
+        container: dict[str, Any] = {
+            "name": "pg-dump",
+            "image": self.parameters.backup.image,
+            "command": ["/bin/sh", "-euc", DUMP],
+            "env": self.login(),
+            "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},
+            "securityContext": {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            },
+            "volumeMounts": [{"name": "backups", "mountPath": "/backups"}],
+        }
+        pod = {
+            "restartPolicy": "Never",
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": UNPRIVILEGED,
+                "runAsGroup": UNPRIVILEGED,
+                "fsGroup": UNPRIVILEGED,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [container],
+            "volumes": [{"name": "backups", "persistentVolumeClaim": {"claimName": self.name("backup")}}],
+        }
+        if authority := self.parameters.backup.caConfigMap:
+            container["env"].append({"name": "PGSSLROOTCERT", "value": "/authority/ca.crt"})
+            container["volumeMounts"].append({"name": "authority", "mountPath": "/authority", "readOnly": True})
+            pod["volumes"].append({"name": "authority", "configMap": {"name": authority}})
+        elif str(self.parameters.sslmode) == "verify-full":
+            # The image's own authorities, which libpq accepts with this mode only.
+            container["env"].append({"name": "PGSSLROOTCERT", "value": "system"})
+        return pod
+
+    def login(self) -> list[dict[str, Any]]:
+        """Tell pg_dump by variables where to log in, and leave the secrets among them in their Secret."""
+        secret = self.secret_reference("user")["name"]
+        secret_variables = [
+            {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}} for name, key in LOGIN.items()
+        ]
+        plain = {
+            "PGDATABASE": self.name("db"),
+            "PGSSLMODE": self.parameters.sslmode,
+            "RETENTION_DAYS": str(int(self.parameters.backup.retentionDays)),
+        }
+        return secret_variables + [{"name": name, "value": value} for name, value in plain.items()]
+
     def publish_connection(self, owner: Resource) -> None:
         """Fill the claim's connection Secret with all that a client of the database needs."""
         details = {key: owner.connection[key] for key in ("username", "password", "endpoint", "port")}
@@ -249,7 +399,12 @@ class PostgreSQLInstance(BaseComposite):
         self.status.connectionLimit = size.connections
         self.status.settings = size.settings
         self.status.storageGB = self.wanted["storageGB"]
-        self.status.backup = "requested, not configured" if self.wanted["enableBackup"] else "not requested"
+
+
+def whole_gibibytes(quantity: str) -> int:
+    """Read a size that was asked for here, as the API server writes it; 0 for any other."""
+    factor = {"Gi": 1, "Ti": 1024, "Pi": 1024 * 1024}.get(quantity[-2:], 0)
+    return factor and factor * int(quantity[:-2])
 
 
 def holder(labels: Any) -> str:
