@@ -22,6 +22,7 @@ from tests.testbed.errors import TestbedError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DEFAULT_NAME = "demo"
+DEFAULT_CROSSPLANE = "2.3"
 PASSWORDS = ("postgresql", "supervisor")
 
 
@@ -33,6 +34,7 @@ class Bed:
     cache: Path
     ports: Mapping[str, int]
     passwords: Mapping[str, str]
+    crossplane: str = DEFAULT_CROSSPLANE
 
     @property
     def name(self) -> str:
@@ -90,13 +92,36 @@ def load(state: Path) -> Bed:
         settings = json.loads((state / "bed.json").read_text())
     except FileNotFoundError:
         raise TestbedError(f"There is no test bed '{state.name}' yet; start it with `make up`.") from None
-    return Bed(state, Path(settings["cache"]), settings["ports"], settings["passwords"])
+    version = settings.get("crossplane", DEFAULT_CROSSPLANE)
+    return Bed(state, Path(settings["cache"]), settings["ports"], settings["passwords"], version)
 
 
-def create(state: Path, cache: Path, port_names: Collection[str], forget: Collection[str] = ()) -> Bed:
+def crossplane_of(state: Path, wanted: str | None) -> str:
+    """The version of Crossplane in the bed in the folder `state`, `wanted` if there is no bed yet.
+
+    Raises TestbedError if the bed has another than the wanted one: what one version stores, the other may not read.
+    """
+    if not (state / "bed.json").exists():
+        return wanted or DEFAULT_CROSSPLANE
+    present = load(state).crossplane
+    if wanted not in (None, present):
+        raise TestbedError(
+            f"Test bed '{state.name}' has Crossplane {present}; take it down first, or name another, for {wanted}."
+        )
+    return present
+
+
+def create(
+    state: Path,
+    cache: Path,
+    port_names: Collection[str],
+    *,
+    forget: Collection[str] = (),
+    crossplane: str = DEFAULT_CROSSPLANE,
+) -> Bed:
     """The bed in the folder `state`, made or completed: missing ports are chosen, missing passwords generated.
 
-    The ports named in `forget` are chosen anew.
+    The ports named in `forget` are chosen anew. `crossplane` is the version that is run.
     """
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     with lock(cache / "locks" / "ports"):
@@ -105,8 +130,13 @@ def create(state: Path, cache: Path, port_names: Collection[str], forget: Collec
         neighbours = _known_beds(cache) - {state}
         reserved = {port for neighbour in neighbours for port in load(neighbour).ports.values()}
         passwords = {name: remembered.passwords.get(name) or secrets.token_urlsafe(24) for name in PASSWORDS}
-        bed = Bed(state, cache, ports.assign(port_names, kept, reserved), passwords)
-        settings = {"cache": str(cache), "ports": dict(bed.ports), "passwords": passwords}
+        bed = Bed(state, cache, ports.assign(port_names, kept, reserved), passwords, crossplane)
+        settings = {
+            "cache": str(cache),
+            "ports": dict(bed.ports),
+            "passwords": passwords,
+            "crossplane": crossplane,
+        }
         bed.write("bed.json", json.dumps(settings, indent=2) + "\n")
         write_private(
             cache / "beds.json", json.dumps(sorted(str(known) for known in {*neighbours, state}), indent=2) + "\n"

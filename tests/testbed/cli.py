@@ -14,7 +14,7 @@ from tests.testbed import bed as beds
 from tests.testbed import environment, lifecycle
 from tests.testbed.build import build_missing
 from tests.testbed.errors import TestbedError
-from tests.testbed.programs import BUILDS, PROGRAMS, find
+from tests.testbed.programs import CROSSPLANES, PROGRAMS, builds, find
 from tests.testbed.supervise import STOPPED, JobState, Supervisor
 
 LOG_LINES = "200"
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def up(options: argparse.Namespace) -> int:
     started = time.monotonic()
-    lifecycle.up(_state(options), beds.cache_folder())
+    lifecycle.up(_state(options), beds.cache_folder(), options.crossplane)
     print(f"test bed '{options.name}' is up ({time.monotonic() - started:.0f} s)", flush=True)
     return 0
 
@@ -48,8 +48,8 @@ def down(options: argparse.Namespace) -> int:
     return 0
 
 
-def build(_options: argparse.Namespace) -> int:
-    build_missing(BUILDS, beds.cache_folder())
+def build(options: argparse.Namespace) -> int:
+    build_missing(builds(beds.crossplane_of(_state(options), options.crossplane)), beds.cache_folder())
     return 0
 
 
@@ -122,12 +122,15 @@ def _parser() -> argparse.ArgumentParser:
     default = os.environ.get("PNOW_TESTBED") or beds.DEFAULT_NAME
     parser.add_argument("--name", default=default, help="which test bed (default: $PNOW_TESTBED, or demo)")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    _add_verb(verbs, up, "build what is missing, start what does not run, wait until all of it serves")
+    starting = _add_verb(verbs, up, "build what is missing, start what does not run, wait until all of it serves")
+    building = _add_verb(verbs, build, "build what is missing, start nothing")
+    for choosing in (starting, building):
+        version = f"for a new bed (default: {beds.DEFAULT_CROSSPLANE})"
+        choosing.add_argument("--crossplane", choices=CROSSPLANES, metavar="VERSION", help=version)
     stopping = _add_verb(verbs, down, "stop every process and remove the bed's state")
     stopping.add_argument("--keep-state", action="store_true", help="keep the data; the next `up` goes on with it")
     _add_verb(verbs, status, "show every program: state, pid, ports, uptime")
     _add_verb(verbs, env, "print the environment of the bed as export lines for a shell")
-    _add_verb(verbs, build, "build what is missing, start nothing")
     showing = _add_verb(verbs, logs, f"show the last {LOG_LINES} lines of a program's log, or of an audit log", "NAME")
     showing.add_argument("-f", "--follow", action="store_true", help="go on as the log grows")
     _add_verb(verbs, start, "start one program and wait until it serves", "NAME")

@@ -12,6 +12,7 @@ import yaml
 
 from tests.testbed import control_plane, packages, postgresql, vault
 from tests.testbed.bed import CHECKOUT, Bed
+from tests.testbed.crossplane import V1
 from tests.testbed.errors import TestbedError
 from tests.testbed.programs import KUBECTL, PROGRAMS, VAULT, CrossplanePackage, postgresql_programs
 
@@ -85,13 +86,17 @@ def offer_packages(bed: Bed) -> None:
 def _offer(bed: Bed, package: CrossplanePackage) -> dict[str, object]:
     content = packages.stream(package.folder(bed))
     reference = packages.reference(package.identity, content)
-    packages.store(bed.state / "xpkg", reference, content)
+    # Version 1 would ask a registry for the very digest that it was given, unless it may never ask for anything.
+    first = bed.crossplane == V1
+    name = packages.unpulled_file_name(reference) if first else packages.cache_file_name(reference)
+    packages.store(bed.state / "xpkg" / name, content)
     return {
         "kind": package.identity.kind,
         "name": package.identity.name,
         "package": reference,
         # There is no registry in which Crossplane could look for the dependencies.
         "skip_dependency_resolution": True,
+        **({"pull_policy": "Never"} if first else {}),
     }
 
 

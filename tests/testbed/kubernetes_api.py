@@ -14,6 +14,7 @@ FIELD_MANAGER = "testbed"
 # A server that has just started calls itself ready before it has read the custom resources, and answers 429 until then.
 TRANSIENT = (429, 503)
 OVERLOAD_SECONDS = 30.0
+NOT_FOUND = 404
 
 Object = dict[str, Any]
 
@@ -26,7 +27,9 @@ class KubernetesApi:
         self._client = RestClient(f"https://{bed.address('kube-apiserver')}", bed.pki / "admin", headers)
 
     def list(self, path: str) -> list[Object]:
-        items: list[Object] = self._checked("GET", path).body["items"]
+        """All objects of a kind; none of one that is not served, as of those that only later versions know."""
+        answer = self._checked("GET", path, missing=True)
+        items: list[Object] = answer.body["items"] if answer.ok else []
         return items
 
     def apply(self, path: str, manifest: Object) -> Object:
@@ -35,12 +38,20 @@ class KubernetesApi:
         applied: Object = self._checked("PATCH", path + query, manifest, "application/apply-patch+yaml").body
         return applied
 
-    def _checked(self, method: str, path: str, body: object = None, content_type: str = "application/json") -> Answer:
-        return wait_until(lambda: self._attempt(method, path, body, content_type), OVERLOAD_SECONDS)
+    def _checked(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        content_type: str = "application/json",
+        *,
+        missing: bool = False,
+    ) -> Answer:
+        return wait_until(lambda: self._attempt(method, path, body, content_type, missing), OVERLOAD_SECONDS)
 
-    def _attempt(self, method: str, path: str, body: object, content_type: str) -> Answer:
+    def _attempt(self, method: str, path: str, body: object, content_type: str, missing: bool) -> Answer:
         answer = self._client.request(method, path, body, content_type)
-        if answer.ok:
+        if answer.ok or (missing and answer.status == NOT_FOUND):
             return answer
         reason = answer.body.get("message") if isinstance(answer.body, dict) else answer.body
         refusal = f"The API server refuses {method} {path} ({answer.status}): {reason}"

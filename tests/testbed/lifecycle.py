@@ -19,16 +19,19 @@ from tests.testbed.bed import Bed
 from tests.testbed.build import build_missing, tail
 from tests.testbed.errors import TestbedError
 from tests.testbed.kubernetes_api import KubernetesApi
-from tests.testbed.programs import BUILDS, PORTS, PROGRAMS, Program
+from tests.testbed.programs import PORTS, PROGRAMS, Program, builds
 from tests.testbed.readiness import NotReady, wait_until
 from tests.testbed.supervise import Job, Supervisor, configuration
 
 
-def up(state: Path, cache: Path) -> None:
-    """Bring the bed up, or what is missing of it; every program serves when this returns."""
-    build_missing(BUILDS, cache)
+def up(state: Path, cache: Path, crossplane: str | None = None) -> None:
+    """Bring the bed up, or what is missing of it; every program serves when this returns.
+
+    A bed keeps the version of Crossplane that it was made with.
+    """
+    build_missing(builds(beds.crossplane_of(state, crossplane)), cache)
     with _exclusively(state, cache):
-        bed = _prepare(state, cache)
+        bed = _prepare(state, cache, beds.crossplane_of(state, crossplane))
         supervisor = _supervise(bed)
         bring_up(bed, supervisor, [program for program in PROGRAMS if not program.package])
         bring_up(bed, supervisor, _installed(bed))
@@ -105,13 +108,13 @@ def await_ready(bed: Bed, supervisor: Supervisor, program: Program, given_up: th
         raise TestbedError(f"{waited}; {_end_of_log(bed, program)}") from reason
 
 
-def _prepare(state: Path, cache: Path) -> Bed:
+def _prepare(state: Path, cache: Path, crossplane: str) -> Bed:
     """Everything a bed needs in files; what a supervisord that was killed, or hangs, left behind is ended first."""
     taken: list[str] = []
     if not _is_supervised(state):
         _end_orphans(state)
         taken = _taken_ports(state)
-    bed = beds.create(state, cache, PORTS, forget=taken)
+    bed = beds.create(state, cache, PORTS, forget=taken, crossplane=crossplane)
     pki.create(bed.pki)
     environment.link_clients(bed)
     environment.offer_packages(bed)

@@ -85,7 +85,9 @@ class Report:
 
     def as_status(self, revision: Mapping[str, Any], now: str) -> Object:
         """The status to apply to `revision`; the condition keeps its time unless it changes. `now` is RFC 3339."""
-        status: Object = {"tlsServerSecretName": self.tls_secret}
+        status: Object = {}
+        if self.tls_secret:
+            status["tlsServerSecretName"] = self.tls_secret
         if self.endpoint:
             status["endpoint"] = self.endpoint
         if self.health:
@@ -105,7 +107,8 @@ class Report:
 
 def is_established(revision: Mapping[str, Any], served: Collection[str]) -> bool:
     """Whether the API server serves every definition of this revision; `served` are the names of what it serves."""
-    condition = _condition(revision, "RevisionHealthy")
+    # Crossplane 1 knows but one kind of health.
+    condition = _condition(revision, "RevisionHealthy") or _condition(revision, "Healthy")
     if not condition or condition["status"] != "True":
         return False
     objects = revision["status"].get("objectRefs", [])
@@ -175,6 +178,7 @@ class PackageController:
         report = Report.in_status_of(revision)
         self._report(revision, report.health)
         if not report.was_started:
+            _apply_tls_secret(self._api, self._bed, _named_tls_secret(revision) or TLS_SECRET)
             # A provider that starts before its definitions are served exits.
             if not is_established(revision, served_definitions(self._api)):
                 return
@@ -205,7 +209,7 @@ class PackageController:
 
     def _report(self, revision: Mapping[str, Any], health: Health | None) -> None:
         endpoint = self._bed.address(self._program.ports[0]) if self.identity.kind == "Function" else None
-        report = Report(TLS_SECRET, endpoint, health)
+        report = Report(None if _named_tls_secret(revision) else TLS_SECRET, endpoint, health)
         if report == Report.in_status_of(revision):
             return
         name = revision["metadata"]["name"]
@@ -225,7 +229,6 @@ async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) -> N
     for chatty in ("kopf.objects", "aiohttp.access"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     bed = beds.load(Path(os.environ[MEMBER_VARIABLE]))
-    await asyncio.to_thread(_apply_tls_secret, bed)
     memo.controllers = [
         PackageController(bed, program, program.package.identity) for program in PROGRAMS if program.package
     ]
@@ -249,17 +252,23 @@ async def observe(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
             controller.observe(event["type"], event["object"])
 
 
-def _apply_tls_secret(bed: Bed) -> None:
+def _named_tls_secret(revision: Mapping[str, Any]) -> str | None:
+    """The name that Crossplane 1 wants the Secret to have; version 2 takes that which the status names."""
+    name: str | None = revision["spec"].get("tlsServerSecretName")
+    return name
+
+
+def _apply_tls_secret(api: KubernetesApi, bed: Bed, name: str) -> None:
     """The Secret from which Crossplane would take the CA of a package's webhooks; it insists that there is one."""
     files = {name: (bed.pki / "server" / name).read_bytes() for name in ("ca.crt", "tls.crt", "tls.key")}
     manifest: Object = {
         "apiVersion": "v1",
         "kind": "Secret",
         "type": "kubernetes.io/tls",
-        "metadata": {"name": TLS_SECRET, "namespace": NAMESPACE},
+        "metadata": {"name": name, "namespace": NAMESPACE},
         "data": {name: base64.b64encode(content).decode() for name, content in files.items()},
     }
-    KubernetesApi(bed).apply(f"/api/v1/namespaces/{NAMESPACE}/secrets/{TLS_SECRET}", manifest)
+    api.apply(f"/api/v1/namespaces/{NAMESPACE}/secrets/{name}", manifest)
 
 
 def _condition(revision: Mapping[str, Any], kind: str) -> Mapping[str, Any] | None:

@@ -63,19 +63,23 @@ def reference(identity: PackageIdentity, content: bytes) -> str:
     return f"{identity.source}@sha256:{hashlib.sha256(content).hexdigest()}"
 
 
+def unpulled_file_name(package_reference: str) -> str:
+    """Where Crossplane 1 looks, in its cache folder, for a package that it is told never to pull."""
+    return f"{package_reference}.gz"
+
+
 def cache_file_name(package_reference: str) -> str:
-    """The name of the file in which Crossplane looks for the package `source@sha256:digest`."""
+    """The name of the file in which Crossplane 2 looks for the package `source@sha256:digest`."""
     source, digest = package_reference.split("@")
     label = f"{source[:SOURCE_LENGTH]}-{digest[:DIGEST_LENGTH]}"[:DNS_LABEL_LENGTH]
     kept = ["-" if character in REPLACED else character for character in label if _is_kept(character)]
     return "".join(kept).strip("-") + ".gz"
 
 
-def store(folder: Path, package_reference: str, content: bytes) -> None:
-    """Put a package into Crossplane's cache folder."""
-    path = folder / cache_file_name(package_reference)
+def store(path: Path, content: bytes) -> None:
+    """Put a package where Crossplane looks for it."""
     if not path.exists():
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         unfinished = path.with_suffix(".unfinished")
         unfinished.write_bytes(gzip.compress(content))
         unfinished.replace(path)

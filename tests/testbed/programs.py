@@ -15,7 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from tests.testbed import control_plane, crossplane, postgresql, vault
-from tests.testbed.bed import Bed
+from tests.testbed.bed import DEFAULT_CROSSPLANE, Bed
 from tests.testbed.build import SOURCES, Build, GoBuild, GoModule, PythonBuild, folder_of
 from tests.testbed.errors import TestbedError
 from tests.testbed.packages import PackageIdentity
@@ -54,7 +54,7 @@ def _withhold_certificate(bed: Bed) -> None:
 class Program:
     """One process. `ports` are names; `after` are programs that must serve before it is prepared and started.
 
-    `build` is None for what runs in the test bed's own Python.
+    `build` is None for what runs in the test bed's own Python, and for Crossplane, whose version the bed has chosen.
     """
 
     name: str
@@ -84,13 +84,23 @@ KUBE_CONTROLLER_MANAGER = GoBuild(
     "kube-controller-manager", KUBERNETES, "cmd/kube-controller-manager", KUBERNETES_STAMPS
 )
 KUBECTL = GoBuild("kubectl", KUBERNETES, "cmd/kubectl", KUBERNETES_STAMPS)
-CROSSPLANE = GoBuild(
-    "crossplane",
-    GoModule("crossplane", "github.com/crossplane/crossplane/v2", "v2.3.4"),
-    "cmd/crossplane",
-    stamps=(("github.com/crossplane/crossplane-runtime/v2/pkg/version.version", "v2.3.4"),),
-    files=(("cluster/crds", "crds"),),
-)
+# By the version that a bed is made with.
+CROSSPLANES = {
+    DEFAULT_CROSSPLANE: GoBuild(
+        "crossplane",
+        GoModule("crossplane", "github.com/crossplane/crossplane/v2", "v2.3.4"),
+        "cmd/crossplane",
+        stamps=(("github.com/crossplane/crossplane-runtime/v2/pkg/version.version", "v2.3.4"),),
+        files=(("cluster/crds", "crds"),),
+    ),
+    crossplane.V1: GoBuild(
+        "crossplane-1",
+        GoModule("crossplane-1", "github.com/crossplane/crossplane", "v1.20.11"),
+        "cmd/crossplane",
+        stamps=(("github.com/crossplane/crossplane/internal/version.version", "v1.20.11"),),
+        files=(("cluster/crds", "crds"),),
+    ),
+}
 PROVIDER_SQL = GoBuild(
     "provider-sql",
     GoModule("provider-sql", "github.com/crossplane-contrib/provider-sql", "v0.16.0"),
@@ -211,20 +221,20 @@ PROGRAMS: tuple[Program, ...] = (
     ),
     Program(
         name="crossplane",
-        build=CROSSPLANE,
+        build=None,
         ports=("crossplane", "crossplane-metrics"),
         after=("kube-apiserver",),
         before_start=lambda bed: crossplane.initialise(
-            bed, CROSSPLANE.executable(bed.cache), definitions=folder_of(CROSSPLANE, bed.cache) / "crds"
+            bed,
+            CROSSPLANES[bed.crossplane].executable(bed.cache),
+            definitions=folder_of(CROSSPLANES[bed.crossplane], bed.cache) / "crds",
         ),
         command=lambda bed: [
-            str(CROSSPLANE.executable(bed.cache)),
+            str(CROSSPLANES[bed.crossplane].executable(bed.cache)),
             "core",
             "start",
             "--poll-interval=30s",
-            # At the defaults the breaker drops events of a single healthy composite, which then is Ready a minute late.
-            "--circuit-breaker-burst=10000",
-            "--circuit-breaker-refill-rate=1000",
+            *crossplane.circuit_breaker(bed),
         ],
         environment=lambda bed: {
             **crossplane.common_environment(bed),
@@ -344,6 +354,11 @@ PROGRAMS: tuple[Program, ...] = (
 
 BUILDS: tuple[Build, ...] = (*(program.build for program in PROGRAMS if program.build), KUBECTL)
 PORTS = ("supervisord", *(port for program in PROGRAMS for port in program.ports))
+
+
+def builds(version: str) -> tuple[Build, ...]:
+    """All that a bed with this version of Crossplane needs."""
+    return (*BUILDS, CROSSPLANES[version])
 
 
 def find(name: str) -> Program:

@@ -50,6 +50,17 @@ def test_ports_and_passwords_are_chosen_once(tmp_path: Path) -> None:
     assert beds.load(tmp_path / "a") == again
 
 
+def test_a_bed_keeps_its_crossplane(tmp_path: Path) -> None:
+    assert beds.crossplane_of(tmp_path / "a", None) == beds.DEFAULT_CROSSPLANE
+    assert beds.crossplane_of(tmp_path / "a", "1.20") == "1.20"
+    beds.create(tmp_path / "a", tmp_path / "cache", ["etcd"], crossplane="1.20")
+    assert beds.crossplane_of(tmp_path / "a", None) == beds.load(tmp_path / "a").crossplane == "1.20"
+    with pytest.raises(
+        TestbedError, match=r"'a' has Crossplane 1\.20; take it down first, or name another, for 2\.3\."
+    ):
+        beds.crossplane_of(tmp_path / "a", "2.3")
+
+
 def test_a_forgotten_port_is_chosen_anew(tmp_path: Path) -> None:
     first = beds.create(tmp_path / "a", tmp_path / "cache", ["etcd", "vault"])
     again = beds.create(tmp_path / "a", tmp_path / "cache", ["etcd", "vault"], forget=["vault"])

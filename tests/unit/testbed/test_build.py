@@ -107,7 +107,9 @@ def test_the_tail_of_a_log_is_short(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "each", [each for each in programs.BUILDS if isinstance(each, GoBuild)], ids=lambda each: each.name
+    "each",
+    [each for each in (*programs.BUILDS, *programs.CROSSPLANES.values()) if isinstance(each, GoBuild)],
+    ids=lambda each: each.name,
 )
 def test_go_mod_requires_the_version_that_is_declared(each: GoBuild) -> None:
     go_mod = (build.SOURCES / each.module.folder / "go.mod").read_text()

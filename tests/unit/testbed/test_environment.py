@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import stat
 import subprocess
@@ -13,6 +14,7 @@ import yaml
 from tests.testbed import environment, packages, pki
 from tests.testbed.bed import CHECKOUT, Bed
 from tests.testbed.build import folder_of
+from tests.testbed.crossplane import V1
 from tests.testbed.errors import TestbedError
 from tests.testbed.programs import FUNCTION_PYTHONIC, KUBECTL, PROVIDER_KUBERNETES, PROVIDER_SQL, VAULT
 
@@ -66,6 +68,16 @@ def test_the_bin_folder_holds_clients_only(bed: Bed) -> None:
     assert links["vault"] == VAULT.executable(bed.cache)
     assert {"psql", "pg_dump", "pg_restore", "pgbench"} < links.keys()
     assert not {"postgres", "initdb", "pg_ctl", "python", "etcd"} & links.keys()
+
+
+def test_crossplane_1_never_asks_for_what_lies_in_its_cache(bed: Bed) -> None:
+    package = folder_of(PROVIDER_SQL, bed.cache) / "package"
+    package.mkdir(parents=True)
+    (package / "crossplane.yaml").write_text("kind: Provider\n")
+    environment.offer_packages(dataclasses.replace(bed, crossplane=V1))
+    for offered in yaml.safe_load((bed.state / "bootstrap.yml").read_text())["crossplane_packages"]:
+        assert offered["pull_policy"] == "Never"
+        assert (bed.state / "xpkg" / f"{offered['package']}.gz").is_file()
 
 
 def test_bootstrap_installs_what_lies_in_crossplanes_cache(bed: Bed) -> None:
