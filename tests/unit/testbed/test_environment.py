@@ -70,22 +70,27 @@ def test_the_bin_folder_holds_clients_only(bed: Bed) -> None:
     assert not {"postgres", "initdb", "pg_ctl", "python", "etcd"} & links.keys()
 
 
-def test_crossplane_1_never_asks_for_what_lies_in_its_cache(bed: Bed) -> None:
-    package = folder_of(PROVIDER_SQL, bed.cache) / "package"
-    package.mkdir(parents=True)
-    (package / "crossplane.yaml").write_text("kind: Provider\n")
-    environment.offer_packages(dataclasses.replace(bed, crossplane=V1))
-    for offered in yaml.safe_load((bed.state / "bootstrap.yml").read_text())["crossplane_packages"]:
-        assert offered["pull_policy"] == "Never"
-        assert (bed.state / "xpkg" / f"{offered['package']}.gz").is_file()
-
-
-def test_bootstrap_installs_what_lies_in_crossplanes_cache(bed: Bed) -> None:
+@pytest.fixture
+def built(bed: Bed) -> Bed:
+    """The bed, with what of its packages comes out of a build."""
     pki.create(bed.pki)
     for provider in (PROVIDER_SQL, PROVIDER_KUBERNETES):
         package = folder_of(provider, bed.cache) / "package"
         (package / "crds").mkdir(parents=True)
         (package / "crossplane.yaml").write_text(f"kind: Provider # {provider.name}\n")
+    return bed
+
+
+def test_crossplane_1_never_asks_for_what_lies_in_its_cache(built: Bed) -> None:
+    bed = dataclasses.replace(built, crossplane=V1)
+    environment.offer_packages(bed)
+    for offered in yaml.safe_load((bed.state / "bootstrap.yml").read_text())["crossplane_packages"]:
+        assert offered["pull_policy"] == "Never"
+        assert (bed.state / "xpkg" / f"{offered['package']}.gz").is_file()
+
+
+def test_bootstrap_installs_what_lies_in_crossplanes_cache(built: Bed) -> None:
+    bed = built
     environment.offer_packages(bed)
     path = bed.state / "bootstrap.yml"
     settings = yaml.safe_load(path.read_text())
