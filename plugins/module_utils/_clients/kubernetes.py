@@ -29,6 +29,8 @@ with suppress(ImportError):  # without it nobody connects, and is told so
     import urllib3
 
 PAGE_SIZE = 500
+# Of objects that are met one by one only a page is in memory, so it is a small one.
+SCAN_PAGE_SIZE = 100
 LIST_ATTEMPTS = 3
 
 Warn = Callable[[str], None]
@@ -88,10 +90,21 @@ class KubernetesApi:
         for _attempt in range(LIST_ATTEMPTS):
             with suppress(Expired):
                 return [item for page in self.pages(collection, {"labelSelector": labels}) for item in page["items"]]
-        raise errors.Unreachable(
-            f"the Kubernetes API at {self._transport.place} forgets the list of {kind} faster than it can be read",
-            next_step="look at the API server's load and try again",
-        )
+        raise self._forgetful(kind)
+
+    def scan(self, api_version: str, kind: str, namespace: str = "", labels: str = "") -> Iterator[Manifest]:
+        """The same objects one by one, a page of them in memory; each as it is when its page is read."""
+        collection = ObjectRef(api_version, kind, "", namespace)
+        query = {"labelSelector": labels, "limit": str(SCAN_PAGE_SIZE)}
+        met: set[str] = set()
+        for _attempt in range(LIST_ATTEMPTS):
+            with suppress(Expired):
+                for page in self.pages(collection, query):
+                    new = [item for item in page["items"] if item["metadata"]["uid"] not in met]
+                    met |= {item["metadata"]["uid"] for item in new}
+                    yield from new
+                return
+        raise self._forgetful(kind)
 
     def pages(self, collection: ObjectRef, query: Mapping[str, str]) -> Iterator[Manifest]:
         """A list page by page. Raises Expired when the server has forgotten it before the last one."""
@@ -181,6 +194,12 @@ class KubernetesApi:
             return self._resources[api_version, kind]
         except KeyError:
             raise kubernetes_errors.not_served(self._transport.place, api_version, kind) from None
+
+    def _forgetful(self, kind: str) -> errors.Unreachable:
+        return errors.Unreachable(
+            f"the Kubernetes API at {self._transport.place} forgets the list of {kind} faster than it can be read",
+            next_step="look at the API server's load and try again",
+        )
 
     def _checked(self, answer: Answer, verb: str, ref: ObjectRef) -> Manifest:
         if 200 <= answer.status < 300:

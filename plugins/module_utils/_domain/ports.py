@@ -71,6 +71,9 @@ class Kubernetes(Protocol):
     def list_objects(self, api_version: str, kind: str, namespace: str = "", labels: str = "") -> list[Manifest]:
         """All objects of a kind, of one namespace or of all; page by page."""
 
+    def scan(self, api_version: str, kind: str, namespace: str = "", labels: str = "") -> Iterator[Manifest]:
+        """The same objects one by one, a page of them in memory; each as it is when its page is read."""
+
     def apply(self, manifest: Manifest, *, force: bool = False) -> Manifest:
         """Server-side apply with strict field validation. Raises FieldConflict unless ``force``."""
 

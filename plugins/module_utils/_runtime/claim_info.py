@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from .._domain.description import described_conditions, described_object
@@ -30,23 +30,25 @@ def describe_claims(request: Request, api: Kubernetes, clock: Clock) -> Outcome:
     api = api.bounded_by(deadline.moment)
     live = _named(request, api) if request.options["claims"] is not None else _selected(request, api)
     if request.options["wait"] and not request.check_mode:
-        live = await_ready(request, api, list(live), deadline, changed=False)
+        live = await_ready(request, api, [ref for ref, _claim in live], deadline, changed=False).items()
     now = clock.wall_time()
-    return Outcome(Plan(), {"claims": [_description(request, api, ref, claim, now) for ref, claim in live.items()]})
+    return Outcome(Plan(), {"claims": [_description(request, api, ref, claim, now) for ref, claim in live]})
 
 
-def _named(request: Request, api: Kubernetes) -> Mapping[ObjectRef, Manifest | None]:
+def _named(request: Request, api: Kubernetes) -> Iterable[tuple[ObjectRef, Manifest | None]]:
     refs = [claim.ref for claim in claims_from(request.options["claims"])]
     observed = observe(api, refs, unserved_is_absent=request.check_mode)
     styles_of(api, refs)
-    return observed
+    return observed.items()
 
 
-def _selected(request: Request, api: Kubernetes) -> Mapping[ObjectRef, Manifest | None]:
+def _selected(request: Request, api: Kubernetes) -> Iterable[tuple[ObjectRef, Manifest | None]]:
+    """The claims as they are read: a platform may have more of them than need to be in memory at once."""
     options = request.options
     labels = ",".join(options["label_selectors"])
-    found = api.list_objects(options["api_version"], options["kind"], options["namespace"] or "", labels)
-    return {ref_of(claim): claim for claim in found if options["environment"] in (None, _environment(claim))}
+    for claim in api.scan(options["api_version"], options["kind"], options["namespace"] or "", labels):
+        if options["environment"] in (None, _environment(claim)):
+            yield ref_of(claim), claim
 
 
 def _environment(claim: Manifest) -> str:

@@ -92,6 +92,9 @@ class ScriptedKubernetes:
             if (ref.api_version, ref.kind) == (api_version, kind) and namespace in ("", ref.namespace)
         ]
 
+    def scan(self, api_version: str, kind: str, namespace: str = "", labels: str = "") -> Iterator[Manifest]:
+        return iter(self.list_objects(api_version, kind, namespace, labels))
+
     def apply(self, manifest: Manifest, *, force: bool = False) -> Manifest:
         ref = ref_of(manifest)
         self._note("apply --force" if force else "apply", ref)

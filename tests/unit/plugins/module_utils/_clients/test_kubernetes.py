@@ -154,6 +154,35 @@ def test_a_list_that_expires_between_pages_is_read_afresh(api_server: ScriptedAp
     assert "forgets the list of ConfigMap" in str(failed(api, "list"))
 
 
+def test_a_scan_reads_a_page_when_it_is_needed(api_server: ScriptedApiServer, api: KubernetesApi) -> None:
+    pages = [named("a"), reply(200, {"metadata": {}, "items": [{"metadata": {"name": "b", "uid": "uid-b"}}]})]
+    api_server.on(f"GET {MAPS}", *pages)
+    found = api.scan("v1", "ConfigMap", "dev", labels="tier=db")
+    assert next(found)["metadata"]["name"] == "a"
+    assert len(api_server.requests(f"GET {MAPS}")) == 1
+    assert [item["metadata"]["name"] for item in found] == ["b"]
+    first, second = (asked.query for asked in api_server.requests(f"GET {MAPS}"))
+    assert first == {"labelSelector": "tier=db", "limit": "100"}
+    assert second == {**first, "continue": "more"}
+
+
+def test_a_scan_that_expires_between_pages_meets_nothing_twice(
+    api_server: ScriptedApiServer, api: KubernetesApi
+) -> None:
+    expired = refuse(410, "the provided continue parameter is too old", "Expired")
+    last = reply(200, {"metadata": {}, "items": [{"metadata": {"name": "b", "uid": "uid-b"}}]})
+    api_server.on(f"GET {MAPS}", named("a"), expired, named("a"), last)
+    assert [item["metadata"]["name"] for item in api.scan("v1", "ConfigMap", "dev")] == ["a", "b"]
+    api_server.on(f"GET {MAPS}", *[named("a"), expired] * 3)
+    with pytest.raises(errors.Unreachable, match="forgets the list of ConfigMap"):
+        list(api.scan("v1", "ConfigMap", "dev"))
+
+
+def named(name: str) -> Any:
+    """The first page of a list: one object, and more to come."""
+    return reply(200, {"metadata": {"continue": "more"}, "items": [{"metadata": {"name": name, "uid": f"uid-{name}"}}]})
+
+
 # ---- down, silent, broken: faults 1, 3, 4 and 6
 
 
