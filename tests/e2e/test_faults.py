@@ -159,6 +159,14 @@ def test_a_provider_config_that_does_not_exist(start: Start, request: pytest.Fix
     converges(start)
 
 
+def test_no_composition_matches(start: Start) -> None:
+    other = {"environment_name": "pr-9301"}
+    message = refused(start(**other, selector={"no": "such"}).result(within=30))
+    assert "no compatible Compositions found" in message
+    assert "XPostgreSQLInstance pr-9301-database" in message
+    converges(start, **other, state="absent")
+
+
 def point_at(provider_config: str) -> None:
     """Lets the composition name another ProviderConfig, as if the platform's own playbook had been told to."""
     composition = json.loads(ask("kubectl", "get", "composition", COMPOSITES, "--output=json"))
