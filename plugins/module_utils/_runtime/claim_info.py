@@ -16,7 +16,7 @@ from .._domain.readiness import CROSSPLANE_RULE, assess
 from .._domain.units import seconds
 from .applying import observe
 from .claim_tree import Node, behind, blockers_of, events_of
-from .claims import await_ready, claim_fact, claims_from, styles_of
+from .claims import await_ready, claim_fact, claims_from, require_places
 from .task import Outcome, Request
 from .waiting import Deadline
 
@@ -38,7 +38,7 @@ def describe_claims(request: Request, api: Kubernetes, clock: Clock) -> Outcome:
 def _named(request: Request, api: Kubernetes) -> Iterable[tuple[ObjectRef, Manifest | None]]:
     refs = [claim.ref for claim in claims_from(request.options["claims"])]
     observed = observe(api, refs, unserved_is_absent=request.check_mode)
-    styles_of(api, refs)
+    require_places(api, refs)
     return observed.items()
 
 

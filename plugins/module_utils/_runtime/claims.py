@@ -60,15 +60,14 @@ def claims_from(entries: Sequence[Mapping[str, Any]]) -> list[Claim]:
     return claims
 
 
-def styles_of(api: Kubernetes, refs: Sequence[ObjectRef]) -> dict[ObjectRef, Style]:
-    """What the API server takes each of them for. Raises InvalidOption when that does not go with its namespace."""
-    styles = {ref: _style(api, ref) for ref in refs}
-    for ref, style in styles.items():
-        require_place(ref, style)
-    return styles
+def require_places(api: Kubernetes, refs: Sequence[ObjectRef]) -> None:
+    """Raises InvalidOption when one has no namespace where it needs one, or the other way round."""
+    for ref in refs:
+        require_place(ref, _style(api, ref))
 
 
 def _style(api: Kubernetes, ref: ObjectRef) -> Style:
+    """What the API server takes it for."""
     try:
         return Style.of(api.served(ref.api_version, ref.kind))
     except NotServed:  # nothing is known yet of what an earlier task would have installed
@@ -81,11 +80,11 @@ def _present(request: Request, api: Kubernetes, claims: Sequence[Claim], deadlin
         observed = observe(api, refs, unserved_is_absent=True)
     else:
         observed = observe_served(api, refs, deadline.clock)
-    styles = styles_of(api, refs)
-    applies = plan_apply([claim.manifest(styles[claim.ref]) for claim in claims], observed)
+    applies = plan_apply([claim.manifest(_style(api, claim.ref)) for claim in claims], observed)
     plan = Plan(tuple(applies))
     changing = {ref_of(item.manifest) for item in applies}
     _check(request, api, [claim for claim in claims if claim.ref in changing], observed)
+    require_places(api, refs)
     if request.check_mode:
         return Outcome(plan, {"claims": [claim_fact(ref, observed[ref]) for ref in refs]})
     _await_departures(request, api, observed, deadline)
@@ -169,8 +168,8 @@ def await_ready(
 
 def _absent(request: Request, api: Kubernetes, refs: Sequence[ObjectRef], deadline: Deadline) -> Outcome:
     claims = observe(api, refs, unserved_is_absent=True)
-    styles_of(api, refs)
     observed = {**claims, **abandoned(api, claims)}
+    require_places(api, refs)
     deletions = plan_delete(observed, observed)
     if request.options["gitops_owned"] == "refuse":
         for deletion in deletions:

@@ -21,6 +21,7 @@ from ansible_collections.pnow.infra.plugins.module_utils._domain.errors import (
 )
 from ansible_collections.pnow.infra.plugins.module_utils._domain.gitops import GitOpsOwned
 from ansible_collections.pnow.infra.plugins.module_utils._domain.manifest import Manifest, ObjectRef
+from ansible_collections.pnow.infra.plugins.module_utils._domain.ports import Served
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.claims import reconcile_claims
 from tests.unit.plugins.scripted import ScriptedClock, ScriptedKubernetes, ScriptedReporter, Step, conditions, request
 
@@ -95,7 +96,9 @@ def definition(**statuses: str) -> Manifest:
 
 
 def server(clock: ScriptedClock, *objects: Manifest, script: Sequence[Step] = ()) -> ScriptedKubernetes:
-    return ScriptedKubernetes(clock, definition(), *objects, script=script)
+    api = ScriptedKubernetes(clock, definition(), *objects, script=script)
+    api.kinds[COMPOSITE.kind] = Served("xpostgresqlinstances", namespaced=False, categories=("composite",))
+    return api
 
 
 def put(*manifests: Manifest) -> Step:

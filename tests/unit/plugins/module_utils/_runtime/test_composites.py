@@ -22,11 +22,11 @@ SECRET = ObjectRef("v1", "Secret", "connection", "dev")
 ROLE_BESIDE = ObjectRef("postgresql.sql.m.crossplane.io/v1alpha1", "Role", "dev-user", "dev")
 
 
-def unclaimed(scope: str = "Namespaced", **properties: Any) -> Manifest:
+def unclaimed(scope: str = "Namespaced", kind: str = "Cache", **properties: Any) -> Manifest:
     xrd = definition(Established="True")
     del xrd["spec"]["claimNames"]
-    xrd["metadata"]["name"] = "caches.database.example.org"
-    xrd["spec"] |= {"scope": scope, "names": {"kind": "Cache"}}
+    xrd["metadata"]["name"] = f"{kind.lower()}s.database.example.org"
+    xrd["spec"] |= {"scope": scope, "names": {"kind": kind}}
     schema = {"properties": {"spec": {"properties": {"parameters": {}, **properties}}}}
     xrd["spec"]["versions"] = [{"name": "v1alpha1", "served": True, "schema": {"openAPIV3Schema": schema}}]
     return xrd
@@ -101,13 +101,13 @@ def test_absent_follows_what_a_composite_is_composed_of(clock: ScriptedClock, re
         ("no namespace", {"namespace": None}, "Cache dev-cache has no namespace, which a namespaced composite needs"),
         ("cluster-scoped", {"kind": "ClusterCache"}, "ClusterCache dev/dev-cache is in no namespace"),
         ("connection", {"connection_secret": "x"}, "caches.database.example.org knows no spec.writeConnectionSecretTo"),
-        ("group", {"kind": "Cash"}, "database.example.org offers Cache"),
+        ("group", {"kind": "Cash"}, "database.example.org offers Cache, ClusterCache"),
     ],
 )
 def test_a_wrong_mix_is_explained(
     case: str, options: dict[str, Any], says: str, clock: ScriptedClock, reporter: ScriptedReporter
 ) -> None:
-    api = modern(clock, unclaimed())
+    api = modern(clock, unclaimed(), unclaimed(scope="Cluster", kind="ClusterCache"))
     with pytest.raises(InfraError) as caught:
         reconcile_claims(request(reporter, claims=[MADE_NAME | options]), api, clock)
     assert says in str(caught.value), case
