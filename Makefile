@@ -85,6 +85,10 @@ kills: export PNOW_KILLS ?= 20
 kills: ready ## kill -9 of playbooks at 20 random moments per verb, five playbooks at a time
 	$(ON_BED) pytest --capture=no tests/e2e/test_kill.py
 
+.PHONY: matrix
+matrix: ready ## an environment in each style of the platform API, on each version of Crossplane, on test bed "matrix"
+	@python -m tests.gates.matrix
+
 .PHONY: oldest
 oldest: unit-oldest sanity-oldest integration-oldest ## the same for what is installed, on the oldest ansible-core and Python
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`python -m tests.proof ENVIRONMENT [--gone]`: is an environment's database usable, or gone?
+"""`python -m tests.proof ENVIRONMENT [--gone] [--style STYLE] [--domain DOMAIN]`: is its database usable, or gone?
 
 Asked with other eyes than the collection's own: kubectl, psql and the vault command, found on PATH and pointed at their
 servers by the environment. Prints a short table; the first fact that is not as it should be ends it with exit status 1.
@@ -17,11 +17,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-API = "database.yourdomain.com"
-CLAIM = f"postgresqlinstances.{API}"
-COMPOSITE = f"xpostgresqlinstances.{API}"
-MANAGED = ("databases", "grants", "roles")
-MANAGED_API = "postgresql.sql.crossplane.io"
+MANAGED = ("databases", "defaultprivileges", "grants", "roles")
+MANAGED_API = {"claims": "postgresql.sql.crossplane.io", "namespaced": "postgresql.sql.m.crossplane.io"}
 MOUNT = "database"
 
 PATIENCE = 60  # seconds, for one program
@@ -45,6 +42,23 @@ class Names:
     """What an environment's database is called everywhere."""
 
     environment: str
+    style: str
+    domain: str
+
+    @property
+    def claim_resource(self) -> str:
+        return f"postgresqlinstances.database.{self.domain}"
+
+    @property
+    def resources_behind(self) -> str:
+        composite = [f"x{self.claim_resource}"] if self.style == "claims" else []
+        return ",".join([*composite, *(f"{kind}.{MANAGED_API[self.style]}" for kind in MANAGED)])
+
+    @property
+    def selector_behind(self) -> str:
+        if self.style == "claims":
+            return f"crossplane.io/claim-name={self.claim},crossplane.io/claim-namespace={self.environment}"
+        return f"crossplane.io/composite={self.claim}"
 
     @property
     def claim(self) -> str:
@@ -72,8 +86,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.proof", description=__doc__)
     parser.add_argument("environment", help="for example dev")
     parser.add_argument("--gone", action="store_true", help="prove that nothing is left of it")
+    parser.add_argument("--style", choices=list(MANAGED_API), default="claims", help="of the platform API")
+    parser.add_argument("--domain", default="yourdomain.com", help="of the platform API")
     options = parser.parse_args()
-    names = Names(options.environment)
+    names = Names(options.environment, options.style, options.domain)
     try:
         facts = _gone(names) if options.gone else _usable(names)
     except Disproved as error:
@@ -92,13 +108,17 @@ def _usable(names: Names) -> dict[str, str]:
 
 
 def _claim(names: Names) -> str:
-    claim = json.loads(_run("kubectl", "get", CLAIM, names.claim, "--namespace", names.environment, "--output=json"))
+    claim = json.loads(_run(*_get_claim(names), "--output=json"))
     conditions = {condition["type"]: condition for condition in claim.get("status", {}).get("conditions", [])}
     for wanted in ("Synced", "Ready"):
         condition = conditions.get(wanted, {"status": "not reported"})
         if condition["status"] != "True":
             raise Disproved(f"claim {names.claim} is {wanted}={condition['status']} {condition.get('message', '')}")
     return f"{names.claim} Ready"
+
+
+def _get_claim(names: Names) -> tuple[str, ...]:
+    return "kubectl", "get", names.claim_resource, names.claim, "--namespace", names.environment
 
 
 def _database(names: Names) -> str:
@@ -132,10 +152,9 @@ def _make_table(names: Names, login: str, password: str) -> str:
 
 
 def _gone(names: Names) -> dict[str, str]:
-    _expect("claim", _run("kubectl", "get", CLAIM, names.claim, "-n", names.environment, *IF_ANY), "")
-    owned = f"crossplane.io/claim-name={names.claim},crossplane.io/claim-namespace={names.environment}"
-    kinds = ",".join([COMPOSITE, *(f"{kind}.{MANAGED_API}" for kind in MANAGED)])
-    _expect("composite and managed resources", _run("kubectl", "get", kinds, "--selector", owned, *IF_ANY), "")
+    _expect("claim", _run(*_get_claim(names), *IF_ANY), "")
+    behind = ("--all-namespaces", "--selector", names.selector_behind)
+    _expect("what is behind it", _run("kubectl", "get", names.resources_behind, *behind, *IF_ANY), "")
     _expect("database", _query("SELECT datname FROM pg_database WHERE datname = :'name'", name=names.database), "")
     _expect("PostgreSQL roles", _query(ROLES, name=f"^(v-.*-)?{names.environment}-"), "")
     _expect("Vault connection", _vault_listed("config", {names.connection}), "")

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An environment from nothing to nothing in one style of the platform API, with the inventory and roles of any other.
+
+$PNOW_STYLE (default: namespaced) is the style, which is offered under a domain of its own: beside the default one, that
+all other tests use. `make matrix` runs this on a test bed for each style and version of Crossplane.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.e2e.tasks import refused, run
+
+STYLE = os.environ.get("PNOW_STYLE", "namespaced")
+DOMAIN = f"{STYLE}.example.org"
+API_VERSION = f"database.{DOMAIN}/v1alpha1"
+ENVIRONMENT = "sandbox"
+CLAIM = {
+    "api_version": API_VERSION,
+    "kind": "PostgreSQLInstance",
+    "name": f"{ENVIRONMENT}-database",
+    "namespace": ENVIRONMENT,
+}
+PARAMETERS = {"environment": ENVIRONMENT, "vaultPath": f"secret/database/{ENVIRONMENT}"}
+QUIETLY = (sys.executable, "-m", "tests.quiet")
+
+
+def ask(*command: str) -> str:
+    """What a command says, which must succeed."""
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=400
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout.strip()
+
+
+def bootstrap(*quietly: str) -> str:
+    settings = (f"@{os.environ['PNOW_TESTBED_VARS']}", f"platform_api_style={STYLE} platform_api_domain={DOMAIN}")
+    extra = [f"--extra-vars={each}" for each in settings]
+    return ask(*quietly, "ansible-playbook", "pnow.infra.bootstrap", "--inventory=inventories/management", *extra)
+
+
+def play(verb: str, *arguments: str, quietly: tuple[str, ...] = ()) -> str:
+    """What a playbook of the collection says of the environment."""
+    domain = f"--extra-vars=database_api_domain={DOMAIN} vault_database_api_domain={DOMAIN}"
+    inventory = f"--inventory=inventories/{ENVIRONMENT}"
+    return ask(*quietly, "ansible-playbook", f"pnow.infra.{verb}", inventory, domain, *arguments)
+
+
+def changes(output: str) -> int:
+    recap = re.search(r"changed=(\d+) ", output)
+    assert recap is not None, output
+    return int(recap[1])
+
+
+def proof(*arguments: str) -> str:
+    return ask(sys.executable, "-m", "tests.proof", ENVIRONMENT, f"--style={STYLE}", f"--domain={DOMAIN}", *arguments)
+
+
+def psql(query: str) -> str:
+    return ask("psql", "--dbname=postgres", "-Atc", query)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def platform() -> None:
+    bootstrap()
+
+
+def test_the_platform_is_offered_once() -> None:
+    assert changes(bootstrap(*QUIETLY)) == 0
+
+
+def test_check_mode_before_there_is_anything() -> None:
+    assert changes(play("provision", "--check", quietly=QUIETLY)) > 0
+
+
+def test_an_environment_is_provisioned() -> None:
+    play("provision")
+    assert "Ready" in proof()
+
+
+def test_a_second_run_writes_nothing() -> None:
+    assert changes(play("provision", quietly=QUIETLY)) == 0
+
+
+def test_a_resize_arrives() -> None:
+    predicted = changes(play("resize", "--extra-vars=database_size=medium", "--check", quietly=QUIETLY))
+    assert changes(play("resize", "--extra-vars=database_size=medium")) == predicted == 1
+    assert psql(f"SELECT datconnlimit FROM pg_database WHERE datname = '{ENVIRONMENT}-db'") == "50"
+    assert changes(play("resize", "--extra-vars=database_size=medium", quietly=QUIETLY)) == 0
+
+
+def test_status_shows_it() -> None:
+    assert re.search(rf"{ENVIRONMENT} +{ENVIRONMENT}-db +medium +200 GB +ready", play("status", quietly=QUIETLY))
+
+
+def test_what_was_made_is_described() -> None:
+    (described,) = run("xrd_claim_info", claims=[CLAIM], tree=True)["claims"]
+    location = ".spec.resourceRef.name" if STYLE == "claims" else ".metadata.name"
+    where = ("--namespace", ENVIRONMENT, f"postgresqlinstances.database.{DOMAIN}", CLAIM["name"])
+    assert described["composite"] == ask("kubectl", "get", *where, "--output", f"jsonpath={{{location}}}")
+    assert described["connection_secret"] == "postgres-connection"
+    assert {(each["kind"], each["ready"]) for each in described["tree"]} >= {("Role", True), ("Database", True)}
+
+
+def test_the_connection_secret_is_the_owners() -> None:
+    shown = "{{.data.username | base64decode}} {{.data.database | base64decode}}"
+    secret = ("secret", "--namespace", ENVIRONMENT, "postgres-connection", "--output", f"go-template={shown}")
+    assert ask("kubectl", "get", *secret) == f"{ENVIRONMENT}-user {ENVIRONMENT}-db"
+
+
+@pytest.mark.parametrize(
+    ("mix", "says"),
+    [
+        ({"namespace": None}, "add namespace"),
+        ({"kind": "XPostgreSQLInstance"}, "XPostgreSQLInstance"),
+        ({"parameters": {"size": "tiny"}}, "parameters.size is 'tiny', allowed are small, medium, large"),
+    ],
+    ids=["no namespace", "kind of a claim's composite", "parameter"],
+)
+def test_a_wrong_mix_is_explained(mix: dict[str, object], says: str) -> None:
+    assert says in refused("xrd_claim", claims=[{**CLAIM, "parameters": PARAMETERS, **mix}])
+
+
+@pytest.mark.skipif(STYLE == "claims", reason="a claim may be in any namespace")
+def test_an_environment_orders_in_its_own_namespace() -> None:
+    misplaced = {**CLAIM, "name": "misplaced", "namespace": "default"}
+    said = run("xrd_claim", claims=[{**misplaced, "parameters": PARAMETERS}], wait_timeout="1m")["msg"]
+    assert f"belong into namespace {ENVIRONMENT}; order this one there" in said
+    assert "failed" not in run("xrd_claim", state="absent", claims=[misplaced])
+    assert "Ready" in proof()
+
+
+def test_nothing_is_left() -> None:
+    play("delete", f"--extra-vars=confirm={ENVIRONMENT}")
+    assert "gone" in proof("--gone")
+
+
+def test_a_second_deletion_writes_nothing() -> None:
+    assert changes(play("delete", f"--extra-vars=confirm={ENVIRONMENT}", quietly=QUIETLY)) == 0
