@@ -11,11 +11,15 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.e2e.tasks import refused, run
+from tests.testbed.bed import load
+from tests.testbed.crossplane import V1
 
+STATE = Path(os.environ["PNOW_TESTBED_STATE"])
 STYLE = os.environ.get("PNOW_STYLE", "namespaced")
 DOMAIN = f"{STYLE}.example.org"
 API_VERSION = f"database.{DOMAIN}/v1alpha1"
@@ -39,10 +43,11 @@ def ask(*command: str) -> str:
     return done.stdout.strip()
 
 
-def bootstrap(*quietly: str) -> str:
-    settings = (f"@{os.environ['PNOW_TESTBED_VARS']}", f"platform_api_style={STYLE} platform_api_domain={DOMAIN}")
+def bootstrap(style: str) -> tuple[str, ...]:
+    """The command that offers the platform in a style."""
+    settings = (f"@{os.environ['PNOW_TESTBED_VARS']}", f"platform_api_style={style} platform_api_domain={DOMAIN}")
     extra = [f"--extra-vars={each}" for each in settings]
-    return ask(*quietly, "ansible-playbook", "pnow.infra.bootstrap", "--inventory=inventories/management", *extra)
+    return "ansible-playbook", "pnow.infra.bootstrap", "--inventory=inventories/management", *extra
 
 
 def play(verb: str, *arguments: str, quietly: tuple[str, ...] = ()) -> str:
@@ -68,11 +73,19 @@ def psql(query: str) -> str:
 
 @pytest.fixture(scope="module", autouse=True)
 def platform() -> None:
-    bootstrap()
+    ask(*bootstrap(STYLE))
 
 
 def test_the_platform_is_offered_once() -> None:
-    assert changes(bootstrap(*QUIETLY)) == 0
+    assert changes(ask(*QUIETLY, *bootstrap(STYLE))) == 0
+
+
+@pytest.mark.skipif(load(STATE).crossplane != V1, reason="Crossplane 2 knows both styles")
+def test_a_style_that_crossplane_does_not_know_is_refused() -> None:
+    command = [*QUIETLY, *bootstrap("namespaced")]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, timeout=400)
+    assert done.returncode == 2
+    assert "Composites in namespaces need Crossplane 2" in done.stdout
 
 
 def test_check_mode_before_there_is_anything() -> None:
@@ -96,7 +109,7 @@ def test_a_resize_arrives() -> None:
 
 
 def test_status_shows_it() -> None:
-    assert re.search(rf"{ENVIRONMENT} +{ENVIRONMENT}-db +medium +200 GB +ready", play("status", quietly=QUIETLY))
+    assert re.search(rf"{ENVIRONMENT} +{ENVIRONMENT}-db +medium +200 GB .* ready ", play("status", quietly=QUIETLY))
 
 
 def test_what_was_made_is_described() -> None:
