@@ -21,7 +21,7 @@ from .._domain.claim import (
     require_place,
 )
 from .._domain.definition import XRD_API_VERSION, XRD_KIND, definition_of
-from .._domain.errors import Failed, Forbidden, InvalidOption, NotServed, TimedOut, Unreachable
+from .._domain.errors import Failed, Forbidden, InfraError, InvalidOption, NotServed, TimedOut, Unreachable
 from .._domain.gitops import require_free
 from .._domain.manifest import Condition, Manifest, ObjectRef, being_deleted, conditions, ref_of
 from .._domain.plan import Plan
@@ -118,8 +118,8 @@ def _warn_of_doubles(request: Request, api: Kubernetes, claims: Mapping[ObjectRe
     """Two composites of one claim are in each other's way: what one has made, the other can not make."""
     try:
         doubles = abandoned(api, claims)
-    except Unreachable:
-        return  # only the warning is lost; what needs the server will say so
+    except InfraError:
+        return  # whoever may not look, or can not, loses no more than the warning
     for ref, composite in doubles.items():
         claim = claim_ref(composite)
         if claim is not None and claim in claims and not being_deleted(composite):

@@ -133,8 +133,9 @@ class ScriptedKubernetes:
 
     def _note(self, verb: str, ref: ObjectRef) -> None:
         self.requests.append(f"{verb} {ref}")
-        if verb in self.refuses:
-            raise self.refuses[verb]
+        for refused in (verb, f"{verb} {ref.kind}"):
+            if refused in self.refuses:
+                raise self.refuses[refused]
 
 
 def request(reporter: ScriptedReporter, *, check_mode: bool = False, **options: Any) -> Request:

@@ -455,6 +455,12 @@ def test_leaving_an_option_out_removes_its_field(clock: ScriptedClock, reporter:
     assert "compositionUpdatePolicy" not in outcome.plan.diff[0]["after"]["spec"]
 
 
+def test_who_may_not_read_composites_may_still_claim(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
+    api = server(clock)
+    api.refuses[f"list {COMPOSITE.kind}"] = Forbidden("not allowed to list")
+    assert reconcile_claims(request(reporter, claims=[OPTIONS], wait=False), api, clock).plan.changed
+
+
 # Two composites of one claim
 
 
