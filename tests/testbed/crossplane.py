@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import subprocess
 from collections.abc import Mapping
@@ -21,12 +22,13 @@ NAMESPACE = "crossplane-system"
 SERVICE_ACCOUNT = "crossplane"
 CUSTOM_RESOURCES = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 MANAGED_RESOURCES = "/apis/apiextensions.crossplane.io/v1alpha1/managedresourcedefinitions"
+VALIDATING_WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
 INITIALISE_TIMEOUT = 120.0
 ESTABLISH_TIMEOUT = 60.0
 
 
 def common_environment(bed: Bed) -> dict[str, str]:
-    """What both `core init` and `core start` need."""
+    """What both `core init` and `core start` need. The former would install webhooks that are behind a Service."""
     return {
         "KUBECONFIG": str(bed.kubeconfig),
         "POD_NAMESPACE": NAMESPACE,
@@ -64,6 +66,16 @@ def _apply_definitions(api: KubernetesApi, folder: Path) -> None:
     for file in sorted(folder.glob("*.yaml")):
         definition = yaml.safe_load(file.read_text())
         api.apply(f"{CUSTOM_RESOURCES}/{_name(definition)}", definition)
+
+
+def protect(bed: Bed, configuration: Path) -> None:
+    """Have the API server ask Crossplane, at its address, before anything that is in use is deleted."""
+    manifest = yaml.safe_load(configuration.read_text())
+    authority = base64.b64encode((bed.pki / "ca.crt").read_bytes()).decode()
+    for webhook in manifest["webhooks"]:
+        path = webhook["clientConfig"]["service"]["path"]
+        webhook["clientConfig"] = {"url": f"https://{bed.address('crossplane-webhook')}{path}", "caBundle": authority}
+    KubernetesApi(bed).apply(f"{VALIDATING_WEBHOOKS}/{_name(manifest)}", manifest)
 
 
 def _apply_account(api: KubernetesApi) -> None:

@@ -91,14 +91,14 @@ CROSSPLANES = {
         GoModule("crossplane", "github.com/crossplane/crossplane/v2", "v2.3.4"),
         "cmd/crossplane",
         stamps=(("github.com/crossplane/crossplane-runtime/v2/pkg/version.version", "v2.3.4"),),
-        files=(("cluster/crds", "crds"),),
+        files=(("cluster/crds", "crds"), ("cluster/webhookconfigurations", "webhooks")),
     ),
     crossplane.V1: GoBuild(
         "crossplane-1",
         GoModule("crossplane-1", "github.com/crossplane/crossplane", "v1.20.11"),
         "cmd/crossplane",
         stamps=(("github.com/crossplane/crossplane/internal/version.version", "v1.20.11"),),
-        files=(("cluster/crds", "crds"),),
+        files=(("cluster/crds", "crds"), ("cluster/webhookconfigurations", "webhooks")),
     ),
 }
 PROVIDER_SQL = GoBuild(
@@ -222,7 +222,7 @@ PROGRAMS: tuple[Program, ...] = (
     Program(
         name="crossplane",
         build=None,
-        ports=("crossplane", "crossplane-metrics"),
+        ports=("crossplane", "crossplane-metrics", "crossplane-webhook"),
         after=("kube-apiserver",),
         before_start=lambda bed: crossplane.initialise(
             bed,
@@ -243,8 +243,14 @@ PROGRAMS: tuple[Program, ...] = (
             "TLS_CLIENT_CERTS_DIR": str(bed.pki / "crossplane"),
             "HEALTH_PROBE_PORT": str(bed.ports["crossplane"]),
             "METRICS_PORT": str(bed.ports["crossplane-metrics"]),
+            "ENABLE_WEBHOOKS": "true",
+            "WEBHOOK_PORT": str(bed.ports["crossplane-webhook"]),
+            "TLS_SERVER_CERTS_DIR": str(bed.pki / "server"),
         },
         ready=lambda bed: answers(f"http://{bed.address('crossplane')}", "/readyz"),
+        after_ready=lambda bed: crossplane.protect(
+            bed, folder_of(CROSSPLANES[bed.crossplane], bed.cache) / "webhooks" / "usage.yaml"
+        ),
     ),
     Program(
         name="package-runtime",
