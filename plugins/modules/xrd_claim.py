@@ -17,9 +17,10 @@ description:
     error that names what is known or allowed.
   - A claim counts as ready when it, its composite and every managed resource behind it are ready for what they
     presently specify.
-  - When that fails, the result's RV(ignore:blockers) name the objects that are to blame, causes first.
+  - When that fails, the result's RV(ignore:blockers) name the objects that are to blame, causes first, down to what
+    C(Objects) of provider-kubernetes keep, and Crossplane's packages that do not work.
   - Absent means gone. The composite and the managed resources are followed by their uids until none of them exists.
-    Finalizers are never removed.
+    Finalizers are never removed, and nothing is deleted when a Usage of Crossplane says that one of them is in use.
   - Where a definition has no claims, as Crossplane 2 prefers it (C(scope) is V(Namespaced) or V(Cluster)), the same
     options make the composite itself, with Crossplane's own fields under C(spec.crossplane). The API server knows which
     it is. Wherever this module speaks of a claim, such a composite is meant, too.
@@ -189,7 +190,7 @@ claims:
       status: {}
       blockers: []
 blockers:
-  description: When the task failed waiting, the objects that are not ready, causes first.
+  description: When the task failed waiting, the objects that are not ready or not gone, causes first.
   returned: failure
   type: list
   elements: dict
@@ -205,7 +206,7 @@ blockers:
     finalizers: {description: What holds an object that is being deleted., type: list, elements: str}
     events: {description: The newest events about the object., type: list, elements: str}
 leftovers:
-  description: When the task failed waiting for a deletion, the objects that are left.
+  description: When the task failed waiting for a deletion, the objects that are left, causes first.
   returned: failure
   type: list
   elements: dict

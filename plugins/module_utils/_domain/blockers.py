@@ -56,6 +56,14 @@ class Blocker:
         }
 
 
+@dataclass(frozen=True)
+class Package:
+    """A package of Crossplane that does not work, and the API groups whose objects it looks after."""
+
+    blocker: Blocker
+    groups: frozenset[str] = frozenset()
+
+
 def blocker(ref: ObjectRef, manifest: Manifest | None, readiness: Readiness, depth: int) -> Blocker | None:
     """The blocker that an unready object is; None for a ready one."""
     if readiness.ready:
@@ -68,6 +76,22 @@ def blocker(ref: ObjectRef, manifest: Manifest | None, readiness: Readiness, dep
 def deepest_first(blockers: Iterable[Blocker]) -> list[Blocker]:
     """Causes before consequences: what ended the wait, then leaves; a claim only ever says that it waits."""
     return sorted(blockers, key=lambda item: (not item.terminal, -item.depth, not item.condition.message, item.ref))
+
+
+def explained(blockers: Sequence[Blocker], packages: Sequence[Package]) -> list[Blocker]:
+    """Blockers and packages that do not work, causes first.
+
+    A package explains objects of its own that say nothing, or nothing about their present spec. Any other may have
+    nothing to do with it, and comes last.
+    """
+    silent = {
+        item.ref.api_version.rpartition("/")[0]
+        for item in blockers
+        if item.condition.status == "Unknown" or not item.condition.message
+    }
+    causes = [package.blocker for package in packages if package.groups & silent]
+    others = [package.blocker for package in packages if not package.groups & silent]
+    return [*causes, *blockers, *others]
 
 
 def newest_first(events: Iterable[Manifest]) -> list[Manifest]:

@@ -62,6 +62,10 @@ class Rejected(InfraError):
     """A server found the request invalid."""
 
 
+class InUse(InfraError):
+    """An object may not be deleted, because somebody has said that it is in use."""
+
+
 class FieldConflict(InfraError):
     """Another field manager owns a field with another value."""
 

@@ -83,6 +83,7 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("CompositeResourceDefinition", "apiextensions.crossplane.io"): Rule(wanted=("Established",)),
     ("Provider", "pkg.crossplane.io"): Rule(wanted=("Installed", "Healthy")),
     ("Function", "pkg.crossplane.io"): Rule(wanted=("Installed", "Healthy")),
+    ("Configuration", "pkg.crossplane.io"): Rule(wanted=("Installed", "Healthy")),
     ("CustomResourceDefinition", "apiextensions.k8s.io"): Rule(wanted=("Established",)),
 }
 

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import Any
 
+from .._domain.blockers import Package, explained
 from .._domain.description import described_conditions, described_object
 from .._domain.manifest import Manifest, ObjectRef, ref_of
 from .._domain.plan import Plan
@@ -17,6 +19,7 @@ from .._domain.units import seconds
 from .applying import observe
 from .claim_tree import Node, behind, blockers_of, events_of
 from .claims import await_ready, claim_fact, claims_from, require_places
+from .packages import unhealthy_packages
 from .task import Outcome, Request
 from .waiting import Deadline
 
@@ -31,8 +34,9 @@ def describe_claims(request: Request, api: Kubernetes, clock: Clock) -> Outcome:
     live = _named(request, api) if request.options["claims"] is not None else _selected(request, api)
     if request.options["wait"] and not request.check_mode:
         live = await_ready(request, api, [ref for ref, _claim in live], deadline, changed=False).items()
-    now = clock.wall_time()
-    return Outcome(Plan(), {"claims": [_description(request, api, ref, claim, now) for ref, claim in live]})
+    now, packages = clock.wall_time(), cache(lambda: unhealthy_packages(api))
+    described = [_description(request, api, ref, claim, now, packages=packages) for ref, claim in live]
+    return Outcome(Plan(), {"claims": described})
 
 
 def _named(request: Request, api: Kubernetes) -> Iterable[tuple[ObjectRef, Manifest | None]]:
@@ -56,10 +60,17 @@ def _environment(claim: Manifest) -> str:
 
 
 def _description(
-    request: Request, api: Kubernetes, ref: ObjectRef, claim: Manifest | None, now: float
+    request: Request,
+    api: Kubernetes,
+    ref: ObjectRef,
+    claim: Manifest | None,
+    now: float,
+    *,
+    packages: Callable[[], Sequence[Package]],
 ) -> dict[str, Any]:
     verdict = assess(claim, CROSSPLANE_RULE)
-    blockers = [] if claim is None or verdict.ready else blockers_of(api, ref, claim, verdict)
+    fine = claim is None or verdict.ready
+    blockers = [] if fine else explained(blockers_of(api, ref, claim, verdict), packages())
     fact = {**claim_fact(ref, claim, blockers), "conditions": described_conditions(claim, now)}
     return {**fact, "tree": _tree(api, ref, claim, now)} if request.options["tree"] else fact
 

@@ -19,23 +19,27 @@ from .._domain.definition import (
     Definition,
     definition_of,
 )
-from .._domain.errors import Forbidden, InfraError, NotServed
-from .._domain.manifest import Condition, Manifest, ObjectRef, ref_of, uid
+from .._domain.errors import Forbidden, InfraError, NotServed, Rejected
+from .._domain.manifest import Condition, Manifest, ObjectRef, being_deleted, finalizers, ref_of, uid
 from .._domain.ports import Kubernetes
 from .._domain.readiness import CROSSPLANE_CATEGORIES, CROSSPLANE_RULE, Phase, Readiness, Rule, assess, rule_for
+from .._domain.real_object import hindrance, kept_by, last_seen, same_object
 
 
 @dataclass(frozen=True)
 class Node:
-    """One object of the tree; ``manifest`` is None when it is named but does not exist."""
+    """One object of the tree; ``manifest`` is None when it is named but does not exist, ``unserved`` why it can not."""
 
     ref: ObjectRef
     manifest: Manifest | None
     depth: int
     rule: Rule | None = CROSSPLANE_RULE
+    unserved: str = ""
 
     @property
     def readiness(self) -> Readiness:
+        if self.unserved:
+            return Readiness(Phase.PROGRESSING, Condition("Synced", "Unknown", "NotServed", self.unserved))
         return assess(self.manifest, self.rule)
 
 
@@ -53,8 +57,11 @@ def behind(api: Kubernetes, root: Manifest) -> Iterator[Node]:
 
 def _composed(api: Kubernetes, composite: Manifest, depth: int) -> Iterator[Node]:
     for ref in resource_refs(composite):
-        manifest = api.get(ref)
-        yield Node(ref, manifest, depth, _rule(api, ref, manifest))
+        try:
+            manifest = api.get(ref)
+            yield Node(ref, manifest, depth, _rule(api, ref, manifest))
+        except NotServed as error:
+            yield Node(ref, None, depth, unserved=error.message)
 
 
 def _rule(api: Kubernetes, ref: ObjectRef, manifest: Manifest | None) -> Rule | None:
@@ -139,9 +146,38 @@ def blockers_of(api: Kubernetes, ref: ObjectRef, claim: Manifest | None, verdict
     if claim is not None:
         for node in behind(api, claim):
             nodes[node.ref] = node.manifest
-            found.append(blocker(node.ref, node.manifest, node.readiness, node.depth))
+            unready = blocker(node.ref, node.manifest, node.readiness, node.depth)
+            real, manifest = real_blocker(api, node.manifest if unready else None, node.depth)
+            found += [unready, real]
+            if real:
+                nodes[real.ref] = manifest
     causes = deepest_first(entry for entry in found if entry)
     return [item.with_events(events_of(api, item.ref, nodes[item.ref])) for item in causes]
+
+
+def real_blocker(api: Kubernetes, managed: Manifest | None, depth: int) -> tuple[Blocker | None, Manifest | None]:
+    """What is wrong with the object that an unready Object at this depth keeps, and that object.
+
+    One that does not exist, or can not be read, follows from what the Object says, so it is named after it.
+    """
+    ref = kept_by(managed) if managed else None
+    if ref is None or managed is None:
+        return None, None
+    try:
+        real = _real(api, ref, managed)
+    except (Forbidden, NotServed, Rejected) as error:
+        return Blocker(ref, Condition("Exists", "Unknown", message=error.message), depth - 1), None
+    if real is None:
+        return Blocker(ref, Condition("Exists", "False"), depth - 1), None
+    wrong = hindrance(real)
+    held = tuple(finalizers(real)) if being_deleted(real) else ()
+    return Blocker(ref, wrong, depth + 1, held) if wrong else None, real
+
+
+def _real(api: Kubernetes, ref: ObjectRef, managed: Manifest) -> Manifest | None:
+    """The object as it is now. One that is in another cluster is not to be read here, but its provider has seen it."""
+    live, seen = api.get(ref), last_seen(managed)
+    return live if seen is None or same_object(live, seen) else seen
 
 
 def events_of(api: Kubernetes, ref: ObjectRef, manifest: Manifest | None) -> list[Manifest]:

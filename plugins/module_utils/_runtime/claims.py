@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from .._domain.blockers import Blocker, deepest_first, summary
+from .._domain.blockers import Blocker, deepest_first, explained, summary
 from .._domain.claim import (
     Claim,
     Style,
@@ -30,12 +30,11 @@ from .._domain.readiness import CROSSPLANE_RULE, Phase, assess
 from .._domain.units import seconds
 from .applying import apply_all, observe, observe_served, plan_apply, plan_delete
 from .claim_tree import abandoned, blockers_of, settled, trees
+from .packages import unhealthy_packages
+from .protection import require_unused
 from .removing import await_gone, delete_all
 from .task import Outcome, Request
-from .waiting import Deadline, Waited, await_all
-
-# How long reading what blocks may take, in seconds.
-BLAME_LIMIT = 10.0
+from .waiting import BLAME_LIMIT, Deadline, Waited, await_all
 
 
 def reconcile_claims(request: Request, api: Kubernetes, clock: Clock) -> Outcome:
@@ -174,11 +173,12 @@ def _absent(request: Request, api: Kubernetes, refs: Sequence[ObjectRef], deadli
     if request.options["gitops_owned"] == "refuse":
         for deletion in deletions:
             require_free(observed[deletion.ref] or {})
+    everything = trees(api, [manifest for manifest in observed.values() if manifest is not None])
+    require_unused(api, everything)
     plan = Plan(tuple(deletions))
     facts = {"claims": [claim_fact(ref, None) for ref in refs]}
     if request.check_mode:
         return Outcome(plan, facts)
-    everything = trees(api, [manifest for manifest in observed.values() if manifest is not None])
     delete_all(api, deletions)
     if request.options["wait"]:
         await_gone(api, everything, deadline, request.reporter, changed=plan.changed)
@@ -193,7 +193,8 @@ def _not_ready(api: Kubernetes, waited: Waited, deadline: Deadline, *, changed: 
         except Unreachable as error:
             blockers.append(Blocker(ref, Condition("Reachable", "False", message=error.message)))
             break
-    blockers = deepest_first(blockers)
+    else:
+        blockers = explained(deepest_first(blockers), unhealthy_packages(api))
     facts = {"changed": changed, "blockers": [item.fact() for item in blockers]}
     names = ", ".join(str(ref) for ref in waited.pending)
     if any(verdict.phase is Phase.FAILED for verdict in waited.verdicts.values()):

@@ -18,6 +18,7 @@ from .._domain.readiness import Phase, Readiness, assess, rule_for
 from .._domain.redact import Redactor
 from .._domain.units import seconds
 from .applying import apply_all, observe, observe_served, plan_apply, plan_delete
+from .protection import require_unused
 from .removing import await_gone, delete_all
 from .task import Outcome, Request
 from .waiting import Deadline, Waited, await_all
@@ -62,13 +63,14 @@ def _absent(request: Request, api: Kubernetes, unwanted: Sequence[Manifest], dea
     observed = observe(api, refs, unserved_is_absent=True)
     for manifest in unwanted:
         observed[ref_of(manifest)] = _ours(request, manifest, observed[ref_of(manifest)])
+    existing = {ref: manifest for ref, manifest in observed.items() if manifest is not None}
+    require_unused(api, existing)
     deletions = plan_delete(refs, observed)
     plan = Plan(tuple(deletions))
     facts = {"objects": [_fact(ref) for ref in refs]}
     if request.check_mode:
         return Outcome(plan, facts)
     delete_all(api, deletions)
-    existing = {ref: manifest for ref, manifest in observed.items() if manifest is not None}
     if request.options["wait"]:
         await_gone(api, existing, deadline, request.reporter, changed=plan.changed)
     return Outcome(plan, facts)

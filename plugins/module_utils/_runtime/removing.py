@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from .._domain.blockers import Blocker, deepest_first, summary
-from .._domain.errors import TimedOut
+from .._domain.blockers import Blocker, deepest_first, explained, summary
+from .._domain.errors import TimedOut, Unreachable
 from .._domain.manifest import Condition, Manifest, ObjectRef, being_deleted, conditions, finalizers, uid
 from .._domain.ports import Kubernetes, Reporter
 from .._domain.readiness import Phase, Readiness
 from .applying import Delete
-from .waiting import Deadline, Judge, Waited, await_all
+from .claim_tree import real_blocker
+from .packages import unhealthy_packages
+from .waiting import BLAME_LIMIT, Deadline, Judge, Waited, await_all
 
 
 def delete_all(api: Kubernetes, deletions: Sequence[Delete]) -> None:
@@ -30,12 +32,31 @@ def await_gone(
     if not waited.pending:
         return
     depths = {ref: depth for depth, ref in enumerate(objects)}
-    leftovers = deepest_first(_leftover(ref, waited, depths[ref]) for ref in waited.pending)
+    leftovers = [_leftover(ref, waited, depths[ref]) for ref in waited.pending]
+    # The deadline has passed: to say why is worth a little more.
+    leftovers, blockers = _causes(api.bounded_by(deadline.clock.monotonic() + BLAME_LIMIT), leftovers, waited)
     raise TimedOut(
-        f"not gone after {deadline}: {summary(leftovers)}",
+        f"not gone after {deadline}: {summary(blockers)}",
         next_step="mend what it names; the deletion goes on by itself and the next run joins it",
-        facts={"changed": changed, "leftovers": [item.fact() for item in leftovers]},
+        facts={
+            "changed": changed,
+            "leftovers": [item.fact() for item in leftovers],
+            "blockers": [item.fact() for item in blockers],
+        },
     )
+
+
+def _causes(api: Kubernetes, leftovers: Sequence[Blocker], waited: Waited) -> tuple[list[Blocker], list[Blocker]]:
+    """What is left, the real objects of what is left included; and that with the packages that should have acted."""
+    deepest = max(item.depth for item in leftovers)
+    try:
+        real = [real_blocker(api, waited.manifests.get(item.ref), deepest)[0] for item in leftovers]
+        packages = unhealthy_packages(api)
+    except Unreachable:
+        real, packages = [], []
+    leaving = [item for item in real if item and item.condition.type == "Deleting"]
+    everything = deepest_first([*leftovers, *leaving])
+    return everything, explained(everything, packages)
 
 
 def _gone(expected: str) -> Judge:

@@ -19,6 +19,9 @@ from .._domain.units import spoken
 # A failure ends the wait once it has lasted this long, in seconds: an object may be seen in the middle of a change.
 CONFIRMATION = 2.0
 
+# How long reading what blocks may take once the wait is over, in seconds.
+BLAME_LIMIT = 10.0
+
 # How many objects get a thorough look whenever nothing new is heard, so that a second of silence costs few requests.
 THOROUGH_LOOKS = 3
 

@@ -6,7 +6,9 @@ from __future__ import annotations
 from ansible_collections.pnow.infra.plugins.module_utils._domain.blockers import (
     MOST_EVENTS,
     Blocker,
+    Package,
     deepest_first,
+    explained,
     summary,
 )
 from ansible_collections.pnow.infra.plugins.module_utils._domain.manifest import Condition, ObjectRef
@@ -43,3 +45,20 @@ def test_only_the_newest_events_are_kept() -> None:
     kept = ROLE.with_events(events).events
     assert len(kept) == MOST_EVENTS
     assert kept[0] == "R8: m (x8)"
+
+
+PROVIDER = Package(
+    Blocker(
+        ObjectRef("pkg.crossplane.io/v1", "Provider", "provider-sql"),
+        Condition("Healthy", "False", "Unhealthy", "is gone"),
+    ),
+    frozenset({"p"}),
+)
+OTHER = Package(Blocker(ObjectRef("pkg.crossplane.io/v1", "Provider", "other"), Condition("Installed", "False")))
+
+
+def test_a_package_explains_only_what_does_not_explain_itself() -> None:
+    unseen = Blocker(ROLE.ref, Condition("Synced", "Unknown", "ObservedGenerationIsOld", "not looked at yet"), 2)
+    assert explained([ROLE, CLAIM], [OTHER, PROVIDER]) == [ROLE, CLAIM, OTHER.blocker, PROVIDER.blocker]
+    assert explained([unseen, CLAIM], [OTHER, PROVIDER]) == [PROVIDER.blocker, unseen, CLAIM, OTHER.blocker]
+    assert explained([CLAIM], [PROVIDER]) == [CLAIM, PROVIDER.blocker]
