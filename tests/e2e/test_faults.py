@@ -91,9 +91,9 @@ def condition(name: str, status: str, message: str = "") -> dict[str, str]:
 
 def test_the_provider_is_stopped(start: Start, request: pytest.FixtureRequest) -> None:
     stopped("provider-sql", request)
-    result = start(limit="8s").result()
-    assert f"Role {ENVIRONMENT}-" in refused(result)
-    assert result["blockers"][0]["kind"] == "Role"
+    result = start(limit="12s").result()
+    assert "Provider provider-sql Healthy=False" in refused(result)
+    assert [item["kind"] for item in result["blockers"]][:2] == ["Provider", "Role"]
     bed("start", "provider-sql")
     converges(start)
 
