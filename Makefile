@@ -48,7 +48,7 @@ lint: ready ## formatting, types, layers, Ansible's and YAML's rules, documentat
 	ruff check --quiet .
 	ruff format --quiet --check .
 	mypy --python-version 3.11 --package ansible_collections.pnow.infra.plugins
-	mypy tests/gates tests/testbed tests/*.py tests/unit/conftest.py
+	mypy tests/gates tests/perf tests/testbed tests/*.py tests/unit/conftest.py
 	PYTHONPATH=.ansible/collections lint-imports
 	yamllint --strict .
 	ansible-lint
@@ -88,6 +88,10 @@ kills: ready ## kill -9 of playbooks at 20 random moments per verb, five playboo
 .PHONY: matrix
 matrix: ready ## an environment in each style of the platform API, on each version of Crossplane, on test bed "matrix"
 	@python -m tests.gates.matrix
+
+.PHONY: perf
+perf: ready ## our modules beside kubectl, kubernetes.core and community.hashi_vault, as ratios; CONTEST=name for one
+	$(ON_BED) python -m tests.perf $(CONTEST)
 
 .PHONY: oldest
 oldest: unit-oldest sanity-oldest integration-oldest ## the same for what is installed, on the oldest ansible-core and Python

@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`python -m tests.perf [--rounds N] [CONTEST ...]`: our modules beside what would be used instead, as ratios.
+
+Whole programs are timed, in turns and with the order swapped every round, so that whatever else the machine does meets
+both alike. Seconds are not worth keeping: a ratio is taken within a round. Requests are those of the audit logs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from tests.gates.steps import entry
+
+HERE = Path(__file__).parent
+LOGS = Path(os.environ["PNOW_TESTBED_STATE"]) / "logs"
+CLAIMS = "postgresqlinstances.database.yourdomain.com"
+GROUP = {"apiVersion": "database.yourdomain.com/v1alpha1", "kind": "PostgreSQLInstance"}
+NAMESPACE = "perf"
+CREATED, UNCHANGED = 50, 100
+
+Commands = list[list[str]]
+
+
+@dataclass(frozen=True)
+class Side:
+    """One way to do it: the commands of a round, and how its requests are known in the audit log of Kubernetes."""
+
+    name: str
+    commands: Callable[[int], Commands]
+    user_agents: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Our side, the other, and what is done after each, untimed."""
+
+    title: str
+    ours: Side
+    theirs: Side
+    rounds: int
+    warm_up: bool
+    after: Callable[[], None] = lambda: None
+
+
+def main() -> None:
+    """Hold the contests named on the command line, or all."""
+    parser = argparse.ArgumentParser(prog="python -m tests.perf", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("contests", nargs="*", metavar="CONTEST", help=", ".join(CONTESTS))
+    options = parser.parse_args()
+    bootstrap = ["ansible-playbook", "pnow.infra.bootstrap", "--inventory=inventories/management"]
+    _run([*bootstrap, f"--extra-vars=@{os.environ['PNOW_TESTBED_VARS']}"])
+    with tempfile.TemporaryDirectory(prefix="pnow-perf-") as folder:
+        for name in options.contests or CONTESTS:
+            with CONTESTS[name](Path(folder), options.rounds) as contests:
+                for contest in contests:
+                    _hold(contest)
+
+
+def _hold(contest: Contest) -> None:
+    sides = (contest.ours, contest.theirs)
+    if contest.warm_up:
+        for side in sides:
+            _timed(side, 0)
+    ratios: list[float] = []
+    requests: dict[str, int] = {}
+    for number in range(1, contest.rounds + 1):
+        seconds: dict[str, float] = {}
+        for side in sides if number % 2 else sides[::-1]:
+            seconds[side.name], requests[side.name] = _timed(side, number)
+            contest.after()
+        ratios.append(seconds[contest.ours.name] / seconds[contest.theirs.name])
+        print(f"  round {number}: " + ", ".join(f"{name} {took:.2f} s" for name, took in seconds.items()), flush=True)
+    told = ", ".join(f"{name} {count}" for name, count in requests.items())
+    figures = f"min {min(ratios):.2f}, median {median(ratios):.2f}, max {max(ratios):.2f}"
+    print(f"{contest.title}: {contest.ours.name} / {contest.theirs.name}: {figures}; requests: {told}", flush=True)
+
+
+def _timed(side: Side, number: int) -> tuple[float, int]:
+    commands = side.commands(number)
+    log = LOGS / ("kube-audit.jsonl" if side.user_agents else "vault-audit.jsonl")
+    before = log.stat().st_size
+    started = time.monotonic()
+    for command in commands:
+        _run(command)
+    return time.monotonic() - started, sum(1 for event in _events(log, before) if _is_of(side, event))
+
+
+def _is_of(side: Side, event: dict[str, Any]) -> bool:
+    if side.user_agents:
+        return str(event.get("userAgent", "")).startswith(side.user_agents)
+    return bool(event["type"] == "request")
+
+
+def _events(log: Path, start: int) -> Iterator[dict[str, Any]]:
+    with log.open("rb") as file:
+        file.seek(start)
+        yield from map(json.loads, file)
+
+
+def _run(command: Sequence[str]) -> None:
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout}")
+
+
+@contextmanager
+def creation(folder: Path, rounds: int) -> Iterator[list[Contest]]:
+    """Claims that do not exist yet, until the last is ready; both sides wait for Crossplane and the provider alike."""
+
+    def ours(number: int) -> Commands:
+        return _by_us(_inputs(folder, NAMESPACE, number * 200, CREATED), wait=True)
+
+    def theirs(number: int) -> Commands:
+        manifests = f"--filename={_inputs(folder, NAMESPACE, number * 200 + 100, CREATED)}"
+        wait = ["kubectl", "wait", "--for=condition=Ready", "--timeout=15m", manifests]
+        return [["kubectl", "apply", manifests], wait]
+
+    def delete() -> None:
+        _run(["kubectl", "delete", CLAIMS, "--namespace", NAMESPACE, "--all", "--timeout=15m"])
+
+    with _namespace(NAMESPACE):
+        sides = (Side("xrd_claim", ours, ("pnow.infra/",)), Side("kubectl apply, wait", theirs, ("kubectl/",)))
+        yield [Contest(f"{CREATED} claims created and ready", *sides, rounds, warm_up=False, after=delete)]
+
+
+@contextmanager
+def unchanged(folder: Path, rounds: int) -> Iterator[list[Contest]]:
+    """Claims that are as wanted; each side has its own, made by itself. Without Crossplane, for nobody waits."""
+    names = ("perf-ours", "perf-kubectl", "perf-k8s")
+    files = {name: _inputs(folder, name, 10_000 + 1000 * place, UNCHANGED) for place, name in enumerate(names)}
+    apply = [["kubectl", "apply", f"--filename={files['perf-kubectl']}"]]
+    k8s = [["ansible-playbook", str(HERE / "k8s.yml"), f"--extra-vars=@{files['perf-k8s']}.vars"]]
+    ours = Side("xrd_claim", lambda _: _by_us(files["perf-ours"], wait=False), ("pnow.infra/",))
+    others = (
+        Side("kubectl apply", lambda _: apply, ("kubectl/",)),
+        Side("kubernetes.core.k8s", lambda _: k8s, ("OpenAPI-Generator/",)),
+    )
+    # With their namespaces the claims are gone before Crossplane could make databases for them.
+    with _stopped("crossplane"), _namespace(*names):
+        yield [Contest(f"{UNCHANGED} claims unchanged", ours, theirs, rounds, warm_up=True) for theirs in others]
+
+
+@contextmanager
+def _stopped(program: str) -> Iterator[None]:
+    bed = ["python", "-m", "tests.testbed"]
+    _run([*bed, "stop", program])
+    try:
+        yield
+    finally:
+        _run([*bed, "up"])
+
+
+@contextmanager
+def vault(_folder: Path, rounds: int) -> Iterator[list[Contest]]:
+    """A database that Vault knows already, with a connection and two roles."""
+    psql = ["psql", "--dbname", "postgres", "--quiet", "--set", "ON_ERROR_STOP=1"]
+    _run([*psql, "--file", str(HERE / "setup.sql")])
+    try:
+        playbook = partial(lambda name, _: [["ansible-playbook", str(HERE / name)]])
+        ours = Side("vault_db_register", partial(playbook, "vault_ours.yml"))
+        theirs = Side("community.hashi_vault.vault_write x 3", partial(playbook, "vault_theirs.yml"))
+        yield [Contest("A registration unchanged", ours, theirs, rounds, warm_up=True)]
+    finally:
+        for side in ("ours", "theirs"):
+            for path in (f"config/perf-{side}", f"roles/perf-{side}-readwrite", f"roles/perf-{side}-readonly"):
+                _run(["vault", "delete", f"database/{path}"])
+        _run([*psql, "--command", 'DROP DATABASE "perf-db" WITH (FORCE)'])
+        _run([*psql, "--command", 'DROP ROLE "perf-vault", "perf-reader", "perf-owner"'])
+
+
+CONTESTS = {"creation": creation, "unchanged": unchanged, "vault": vault}
+
+
+@contextmanager
+def _namespace(*names: str) -> Iterator[None]:
+    for name in names:
+        _run(["kubectl", "create", "namespace", name])
+    try:
+        yield
+    finally:
+        for name in names:
+            _run(["kubectl", "delete", "namespace", name, "--timeout=5m"])
+
+
+def _by_us(file: Path, *, wait: bool) -> Commands:
+    extra = (f"--extra-vars=@{file}.vars", f"--extra-vars={json.dumps({'wait': wait})}")
+    return [["ansible-playbook", str(HERE / "ours.yml"), *extra]]
+
+
+def _inputs(folder: Path, namespace: str, first: int, count: int) -> Path:
+    """The same claims for every side: a file for kubectl, and beside it (``.vars``) one for playbooks."""
+    parameters = [
+        {"environment": f"pr-{number}", "enableBackup": False, "vaultPath": f"secret/database/pr-{number}"}
+        for number in range(first + 1, first + 1 + count)
+    ]
+    manifests = [
+        {
+            **GROUP,
+            "metadata": {"name": f"{each['environment']}-database", "namespace": namespace},
+            "spec": {"parameters": each, "compositeDeletePolicy": "Foreground"},
+        }
+        for each in parameters
+    ]
+    claims = [
+        {
+            "api_version": GROUP["apiVersion"],
+            "kind": GROUP["kind"],
+            "name": f"{each['environment']}-database",
+            "namespace": namespace,
+            "parameters": each,
+        }
+        for each in parameters
+    ]
+    path = folder / f"{namespace}-{first}.json"
+    path.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests}))
+    path.with_name(f"{path.name}.vars").write_text(json.dumps({"claims": claims, "manifests": manifests}))
+    return path
+
+
+if __name__ == "__main__":
+    if shutil.which("kubectl") is None:
+        raise SystemExit("run it in the environment of a test bed: make perf")
+    entry(main)
