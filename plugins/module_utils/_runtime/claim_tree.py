@@ -20,7 +20,7 @@ from .._domain.definition import (
     definition_of,
 )
 from .._domain.errors import Forbidden, InfraError, NotServed, Rejected
-from .._domain.manifest import Condition, Manifest, ObjectRef, being_deleted, finalizers, ref_of, uid
+from .._domain.manifest import Condition, Manifest, ObjectRef, being_deleted, finalizers, generation, ref_of, uid
 from .._domain.ports import Kubernetes
 from .._domain.readiness import CROSSPLANE_CATEGORIES, CROSSPLANE_RULE, Phase, Readiness, Rule, assess, rule_for
 from .._domain.real_object import hindrance, kept_by, last_seen, same_object
@@ -108,24 +108,36 @@ def _offered(api: Kubernetes, refs: Iterable[ObjectRef]) -> dict[tuple[Definitio
     return offered
 
 
-def settled(api: Kubernetes, claim: Manifest | None, thorough: bool) -> Readiness:
-    """The readiness of a claim and of everything behind it.
+class Settling:
+    """Judges claims, each together with everything behind it.
 
     Crossplane reports a changed claim ready as long as its composite was: so the composite must carry the claim's
     parameters, and it and every managed resource must be ready for their own present generation. A claim that is not
-    ready only says that it waits: ``thorough`` asks what for.
+    ready only says that it waits: a thorough look asks what for.
     """
-    verdict = assess(claim, CROSSPLANE_RULE)
-    if claim is None or verdict.phase is Phase.FAILED or not (verdict.ready or thorough):
-        return verdict
-    unready = [(node, below) for node in behind(api, claim) if not (below := _standing(node, claim)).ready]
-    if not unready:
-        return verdict
-    # What can not be mended first, then the deepest object, then the one that says something.
-    node, below = min(
-        unready, key=lambda pair: (pair[1].phase is not Phase.FAILED, -pair[0].depth, not _speaks(pair[1]))
-    )
-    return Readiness(below.phase, below.condition, node.ref)
+
+    def __init__(self, api: Kubernetes) -> None:
+        self._api = api
+        # By uid and generation. A claim changes a few more times once it is ready, and has many objects behind it.
+        self._settled: set[tuple[str, int]] = set()
+
+    def __call__(self, claim: Manifest | None, thorough: bool) -> Readiness:
+        verdict = assess(claim, CROSSPLANE_RULE)
+        if claim is None or verdict.phase is Phase.FAILED or not (verdict.ready or thorough):
+            return verdict
+        version = (uid(claim), generation(claim))
+        if verdict.ready and version in self._settled:
+            return verdict
+        unready = [(node, below) for node in behind(self._api, claim) if not (below := _standing(node, claim)).ready]
+        if not unready:
+            if verdict.ready:
+                self._settled.add(version)
+            return verdict
+        # What can not be mended first, then the deepest object, then the one that says something.
+        node, below = min(
+            unready, key=lambda pair: (pair[1].phase is not Phase.FAILED, -pair[0].depth, not _speaks(pair[1]))
+        )
+        return Readiness(below.phase, below.condition, node.ref)
 
 
 def _standing(node: Node, claim: Manifest) -> Readiness:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from .._domain.blockers import Blocker, deepest_first, explained, summary
@@ -29,7 +28,7 @@ from .._domain.ports import Clock, Kubernetes
 from .._domain.readiness import CROSSPLANE_RULE, Phase, assess
 from .._domain.units import seconds
 from .applying import apply_all, observe, observe_served, plan_apply, plan_delete
-from .claim_tree import abandoned, blockers_of, settled, trees
+from .claim_tree import Settling, abandoned, blockers_of, trees
 from .packages import unhealthy_packages
 from .protection import require_unused
 from .removing import await_gone, delete_all
@@ -153,7 +152,7 @@ def await_ready(
     request: Request, api: Kubernetes, refs: Sequence[ObjectRef], deadline: Deadline, *, changed: bool
 ) -> Mapping[ObjectRef, Manifest | None]:
     """Waits until the claims and everything behind them are ready. Raises Failed or TimedOut saying what blocks."""
-    judges = dict.fromkeys(refs, partial(settled, api))
+    judges = dict.fromkeys(refs, Settling(api))
     waited = await_all(api, judges, deadline, request.reporter)
     if waited.pending:
         # The deadline has passed, as a rule: to say why is worth a little more.

@@ -202,6 +202,19 @@ def test_a_changed_claim_is_not_ready_before_everything_behind_it_is(
     assert clock.now >= 5, case
 
 
+def test_behind_a_settled_claim_nobody_looks_again(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
+    other = {**claim(Synced="True", Ready="False"), "spec": {}}
+    other["metadata"] = {**other["metadata"], "name": "other", "uid": "uid-other"}
+    ready = put(claim(**GOOD), composite(**GOOD), role(**GOOD))
+    published = claim(**GOOD)
+    published["status"]["connectionDetails"] = {"lastPublishedTime": "2026-01-01T00:00:00Z"}
+    both_ready = put(published, {**other, "status": claim(**GOOD)["status"]})
+    api = server(clock, other, script=[ready, put(published), both_ready])
+    options = request(reporter, claims=[OPTIONS, {**OPTIONS, "name": "other"}], gitops_owned="apply")
+    reconcile_claims(options, api, clock)
+    assert api.requests.count(f"get {COMPOSITE}") == 1
+
+
 def test_a_timeout_blames_the_managed_resource(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
     stuck = put(
         claim(Synced="True", Ready="False: Claim is waiting for composite resource to become Ready"),
