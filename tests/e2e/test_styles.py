@@ -7,6 +7,7 @@ all other tests use. `make matrix` runs this on a test bed for each style and ve
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -31,6 +32,7 @@ CLAIM = {
     "namespace": ENVIRONMENT,
 }
 PARAMETERS = {"environment": ENVIRONMENT, "vaultPath": f"secret/database/{ENVIRONMENT}"}
+PLATFORM = ("--namespace", "crossplane-system")
 QUIETLY = (sys.executable, "-m", "tests.quiet")
 
 
@@ -52,9 +54,9 @@ def bootstrap(style: str) -> tuple[str, ...]:
 
 def play(verb: str, *arguments: str, quietly: tuple[str, ...] = ()) -> str:
     """What a playbook of the collection says of the environment."""
-    domain = f"--extra-vars=database_api_domain={DOMAIN} vault_database_api_domain={DOMAIN}"
-    inventory = f"--inventory=inventories/{ENVIRONMENT}"
-    return ask(*quietly, "ansible-playbook", f"pnow.infra.{verb}", inventory, domain, *arguments)
+    settings = {"database_api_domain": DOMAIN, "vault_database_api_domain": DOMAIN, "database_enable_backup": True}
+    given = (f"--inventory=inventories/{ENVIRONMENT}", f"--extra-vars={json.dumps(settings)}")
+    return ask(*quietly, "ansible-playbook", f"pnow.infra.{verb}", *given, *arguments)
 
 
 def changes(output: str) -> int:
@@ -127,6 +129,18 @@ def test_the_connection_secret_is_the_owners() -> None:
     assert ask("kubectl", "get", *secret) == f"{ENVIRONMENT}-user {ENVIRONMENT}-db"
 
 
+def test_it_is_backed_up_where_its_owners_password_is() -> None:
+    (described,) = run("xrd_claim_info", claims=[CLAIM])["claims"]
+    backup = described["status"]["backup"]
+    place = ("--namespace", backup["namespace"])
+    assert backup["namespace"] == described["status"]["vaultSecretRef"]["namespace"]
+    assert (
+        ask("kubectl", "get", "cronjob", backup["cronJob"], *place, "--output", "jsonpath={.spec.schedule}")
+        == "0 2 * * *"
+    )
+    assert ask("kubectl", "get", "persistentvolumeclaim", backup["volume"], *place, "--output", "name")
+
+
 @pytest.mark.parametrize(
     ("mix", "says"),
     [
@@ -152,6 +166,8 @@ def test_an_environment_orders_in_its_own_namespace() -> None:
 def test_nothing_is_left() -> None:
     play("delete", f"--extra-vars=confirm={ENVIRONMENT}")
     assert "gone" in proof("--gone")
+    # With claims the volume is, on purpose.
+    ask("kubectl", "delete", "persistentvolumeclaim", f"{ENVIRONMENT}-backup", *PLATFORM, "--ignore-not-found")
 
 
 def test_a_second_deletion_writes_nothing() -> None:
