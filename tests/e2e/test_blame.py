@@ -105,6 +105,12 @@ def usage_of_composite(made: Manifest) -> tuple[Manifest, str]:
     return manifest, "ClusterUsage keep"
 
 
+def usage_of_crossplane_1(made: Manifest) -> tuple[Manifest, str]:
+    """The same in Crossplane 1, whose kind Crossplane 2 still knows."""
+    manifest, _called = usage_of_composite(made)
+    return {**manifest, "apiVersion": "apiextensions.crossplane.io/v1beta1", "kind": "Usage"}, "Usage keep"
+
+
 def deletion_attempts(made: Manifest) -> list[bool]:
     """Whether somebody has tried to delete a claim or its composite, which Crossplane may do then once it can."""
     live = get(CLAIMS, "--namespace", NAMESPACE, made["name"])
@@ -114,7 +120,7 @@ def deletion_attempts(made: Manifest) -> list[bool]:
     return ["deletion-attempt" in str(kept["metadata"].get("annotations")) for kept in (live, composite)]
 
 
-@pytest.mark.parametrize("usage_of", [usage_of_claim, usage_of_composite])
+@pytest.mark.parametrize("usage_of", [usage_of_claim, usage_of_composite, usage_of_crossplane_1])
 def test_what_is_in_use_is_not_deleted(ordered: Manifest, usage_of: Callable[[Manifest], tuple[Manifest, str]]) -> None:
     usage, called = usage_of(ordered)
     used = usage["spec"]["of"]
