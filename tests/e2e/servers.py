@@ -14,8 +14,12 @@ COMPOSITES = "xpostgresqlinstances.database.yourdomain.com"
 
 
 def ask(*command: str, given: str = "") -> str:
-    """What a command answers, ``given`` its input."""
-    done = subprocess.run(command, input=given, check=True, stdout=subprocess.PIPE, text=True, timeout=300)
+    """What a command answers, ``given`` its input. Raises CalledProcessError, with what the command has said of it."""
+    try:
+        done = subprocess.run(command, input=given, check=True, capture_output=True, text=True, timeout=400)
+    except subprocess.CalledProcessError as error:
+        error.add_note(error.stdout + error.stderr)
+        raise
     return done.stdout.strip()
 
 

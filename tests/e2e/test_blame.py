@@ -12,24 +12,19 @@ from typing import Any
 import pytest
 
 from tests.e2e import tasks
-from tests.e2e.test_testbed import bed
+from tests.e2e.servers import CLAIMS, ask, bed
 
 NAMESPACE = "blame"
 PLATFORM = "crossplane-system"
 API_VERSION = "database.yourdomain.com/v1alpha1"
 KIND = "PostgreSQLInstance"
-CLAIMS = "postgresqlinstances.database.yourdomain.com"
 PATIENCE = 60
 
 Manifest = dict[str, Any]
 
 
 def kubectl(*arguments: str, manifest: Manifest | None = None) -> str:
-    given = json.dumps(manifest) if manifest else None
-    command = ["kubectl", *arguments]
-    return subprocess.run(
-        command, check=True, input=given, stdout=subprocess.PIPE, text=True, timeout=200
-    ).stdout.strip()
+    return ask("kubectl", *arguments, given=json.dumps(manifest) if manifest else "")
 
 
 def get(*arguments: str) -> Manifest:

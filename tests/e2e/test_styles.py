@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.servers import ask, psql
 from tests.e2e.tasks import refused, run
 from tests.testbed.bed import load
 from tests.testbed.crossplane import V1
@@ -34,15 +35,6 @@ CLAIM = {
 PARAMETERS = {"environment": ENVIRONMENT, "vaultPath": f"secret/database/{ENVIRONMENT}"}
 PLATFORM = ("--namespace", "crossplane-system")
 QUIETLY = (sys.executable, "-m", "tests.quiet")
-
-
-def ask(*command: str) -> str:
-    """What a command says, which must succeed."""
-    done = subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=400
-    )
-    assert done.returncode == 0, done.stdout
-    return done.stdout.strip()
 
 
 def bootstrap(style: str) -> tuple[str, ...]:
@@ -67,10 +59,6 @@ def changes(output: str) -> int:
 
 def proof(*arguments: str) -> str:
     return ask(sys.executable, "-m", "tests.proof", ENVIRONMENT, f"--style={STYLE}", f"--domain={DOMAIN}", *arguments)
-
-
-def psql(query: str) -> str:
-    return ask("psql", "--dbname=postgres", "-Atc", query)
 
 
 @pytest.fixture(scope="module", autouse=True)
