@@ -16,6 +16,11 @@ PLAYBOOKS = Path(__file__).parent
 ENDED = ("runner_on_ok", "runner_on_failed")
 
 
+def never() -> bool:
+    """When a run is to be cancelled. Without an answer ansible-runner would take SIGINT and SIGTERM from the tests."""
+    return False
+
+
 class Play:
     """A playbook that has been started; ``events`` is what ansible-runner has told of it so far."""
 
@@ -27,6 +32,7 @@ class Play:
             playbook=str(PLAYBOOKS / playbook),
             extravars=dict(variables),
             event_handler=self._tell,
+            cancel_callback=never,
             quiet=True,
         )
 

@@ -19,6 +19,7 @@ import pytest
 
 from tests.e2e.conftest import NewPostgreSQL, NewVault
 from tests.e2e.postgresql_servers import installed
+from tests.e2e.runner import never
 from tests.e2e.worlds import World, new_world
 from tests.testbed.bed import CHECKOUT
 
@@ -78,6 +79,7 @@ def folder(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
         playbook="play.yml",
         inventory="localhost ansible_connection=local ansible_python_interpreter={{ansible_playbook_python}}",
         verbosity=4,
+        cancel_callback=never,
         quiet=True,
         envvars={
             **environment,
