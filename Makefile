@@ -78,7 +78,7 @@ molecule: build ## the playbooks from nothing to nothing, on test bed "test": mo
 
 .PHONY: e2e
 e2e: molecule ## that, and what playbooks survive
-	$(ON_BED) pytest --numprocesses 2 --dist loadgroup tests/e2e
+	$(ON_BED) pytest tests/e2e
 
 .PHONY: kills
 kills: export PNOW_KILLS ?= 20

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Servers that a test module starts for itself, which end with it; and which tests can run beside which."""
+"""Servers that a test module starts for itself; they end with it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,6 @@ from tests.e2e.vault_servers import VaultServer
 
 NewVault = Callable[..., VaultServer]
 NewPostgreSQL = Callable[[Path], PostgreSQLServer]
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What happens to the test bed happens one after the other; servers of a module's own are in nobody's way."""
-    for item in items:
-        has_own = "new_vault" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group(item.path.stem if has_own else "test bed"))
 
 
 @pytest.fixture(scope="module")

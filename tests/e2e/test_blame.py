@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.e2e import tasks
-from tests.e2e.servers import CLAIMS, ask, bed
+from tests.e2e.servers import CLAIMS, ask, bed, bootstrap
 
 NAMESPACE = "blame"
 PLATFORM = "crossplane-system"
@@ -56,6 +56,7 @@ def bring(state: str, *claims: Manifest, wait_timeout: str = "2m", **options: An
 
 @pytest.fixture(scope="module", autouse=True)
 def namespace() -> Iterator[None]:
+    bootstrap()
     kubectl("create", "namespace", NAMESPACE)
     yield
     kubectl("delete", "namespace", NAMESPACE)
