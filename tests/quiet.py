@@ -6,13 +6,12 @@ Judged by the audit logs of the test bed that the environment points at, never b
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+from tests import audit
 from tests.gates.steps import entry, run
 
 # The collection's own modules, and kubernetes.core's; everybody else on the API server goes on with their work.
@@ -24,7 +23,7 @@ VAULT_WRITES = {"create", "update", "patch", "delete"}
 def main() -> int:
     """Run the command; returns its exit status, or 1 when it wrote."""
     logs = Path(os.environ["PNOW_TESTBED_STATE"]) / "logs"
-    kubernetes, vault = logs / "kube-audit.jsonl", logs / "vault-audit.jsonl"
+    kubernetes, vault = logs / audit.KUBERNETES, logs / audit.VAULT
     kubernetes_start, vault_start = kubernetes.stat().st_size, vault.stat().st_size
     status = run(sys.argv[1:])
     writes = [*_kubernetes_writes(kubernetes, kubernetes_start), *_vault_writes(vault, vault_start)]
@@ -35,22 +34,16 @@ def main() -> int:
 
 
 def _kubernetes_writes(log: Path, start: int) -> Iterator[str]:
-    for event in _events(log, start):
+    for event in audit.events(log, start):
         done = event["stage"] == "ResponseComplete" and event["verb"] in KUBERNETES_WRITES
         if done and event.get("userAgent", "").startswith(OURS):
             yield f"{event['verb']} {event['requestURI']} by {event['userAgent']}"
 
 
 def _vault_writes(log: Path, start: int) -> Iterator[str]:
-    for event in _events(log, start):
+    for event in audit.events(log, start):
         if event["type"] == "request" and event["request"]["operation"] in VAULT_WRITES:
             yield f"{event['request']['operation']} {event['request']['path']} in Vault"
-
-
-def _events(log: Path, start: int) -> Iterator[dict[str, Any]]:
-    with log.open("rb") as file:
-        file.seek(start)
-        yield from map(json.loads, file)
 
 
 if __name__ == "__main__":

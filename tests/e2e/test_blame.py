@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 
 from tests.e2e import tasks
 from tests.e2e.servers import CLAIMS, ask, bed, bootstrap
+from tests.testbed.readiness import NotReady, wait_until
 
 NAMESPACE = "blame"
 PLATFORM = "crossplane-system"
@@ -33,10 +33,13 @@ def get(*arguments: str) -> Manifest:
 
 
 def eventually(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline, "it never came about"
-        time.sleep(0.5)
+    """Waits until it holds. Raises NotReady when it does not come about."""
+
+    def attempt() -> None:
+        if not holds():
+            raise NotReady("it never came about")
+
+    wait_until(attempt, PATIENCE)
 
 
 def claim(environment: str, **parameters: Any) -> Manifest:

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from tests import audit
 from tests.e2e.servers import ask, bed, bootstrap
 
 NAMESPACE = "thousand"
 MEASURE = Path(__file__).with_name("measure_info.py")
-AUDIT_LOG = Path(os.environ["PNOW_TESTBED_STATE"]) / "logs" / "kube-audit.jsonl"
+AUDIT_LOG = Path(os.environ["PNOW_TESTBED_STATE"]) / "logs" / audit.KUBERNETES
 COUNT = 1000
 PAGE = 100
 LIST, EVENTS = "list postgresqlinstances", "list events"
@@ -53,10 +54,7 @@ def measured(label: str) -> tuple[dict[str, int], Counter[str]]:
     figures: dict[str, int] = json.loads(
         ask("env", "PYTHONPATH=.ansible/collections", sys.executable, str(MEASURE), NAMESPACE, label)
     )
-    with AUDIT_LOG.open("rb") as log:
-        log.seek(before)
-        events = [json.loads(line) for line in log]
-    ours = [event for event in events if event.get("userAgent", "").startswith("pnow.infra/")]
+    ours = [event for event in audit.events(AUDIT_LOG, before) if event.get("userAgent", "").startswith("pnow.infra/")]
     resources = [event.get("objectRef", {}).get("resource", "discovery") for event in ours]
     return figures, Counter(f"{event['verb']} {resource}" for event, resource in zip(ours, resources, strict=True))
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from tests import audit
 from tests.gates.steps import entry
 
 HERE = Path(__file__).parent
@@ -91,24 +92,18 @@ def _hold(contest: Contest) -> None:
 
 def _timed(side: Side, number: int) -> tuple[float, int]:
     commands = side.commands(number)
-    log = LOGS / ("kube-audit.jsonl" if side.user_agents else "vault-audit.jsonl")
+    log = LOGS / (audit.KUBERNETES if side.user_agents else audit.VAULT)
     before = log.stat().st_size
     started = time.monotonic()
     for command in commands:
         _run(command)
-    return time.monotonic() - started, sum(1 for event in _events(log, before) if _is_of(side, event))
+    return time.monotonic() - started, sum(1 for event in audit.events(log, before) if _is_of(side, event))
 
 
 def _is_of(side: Side, event: dict[str, Any]) -> bool:
     if side.user_agents:
         return str(event.get("userAgent", "")).startswith(side.user_agents)
     return bool(event["type"] == "request")
-
-
-def _events(log: Path, start: int) -> Iterator[dict[str, Any]]:
-    with log.open("rb") as file:
-        file.seek(start)
-        yield from map(json.loads, file)
 
 
 def _run(command: Sequence[str]) -> None:

@@ -9,7 +9,11 @@ import time
 
 
 class SystemClock:
-    """Implements ``ports.Clock``."""
+    """Implements ``ports.Clock``.
+
+    All pauses of the collection end up here, between attempts or looks that a policy or a deadline bounds; under a
+    scripted clock none of them takes time.
+    """
 
     def monotonic(self) -> float:
         return time.monotonic()

@@ -23,37 +23,12 @@ from ansible_collections.pnow.infra.plugins.module_utils._domain.database import
     role_names,
 )
 from ansible_collections.pnow.infra.plugins.module_utils._domain.errors import InvalidOption
+from tests.unit.plugins import registrations
+from tests.unit.plugins.registrations import READONLY
+from tests.unit.plugins.registrations import ROLE as READWRITE
 
-READWRITE = {
-    "name": "dev-readwrite",
-    "access": "readwrite",
-    "owner": "dev-user",
-    "reader": None,
-    "default_ttl": "1h",
-    "max_ttl": "24h",
-}
-READONLY = {**READWRITE, "name": "dev-readonly", "access": "readonly", "reader": "dev-reader"}
-OPTIONS: dict[str, Any] = {
-    "name": "postgres-dev",
-    "mount_point": "database",
-    "host": "db.example.org",
-    "port": None,
-    "database": "dev-db",
-    "sslmode": None,
-    "tls_ca": None,
-    "tls_certificate": None,
-    "tls_private_key": None,
-    "root_rotation_statements": [],
-    "username_template": "",
-    "password_policy": "",
-    "max_open_connections": 4,
-    "max_idle_connections": 0,
-    "max_connection_lifetime": "0",
-    "verify_connection": True,
-    "username": "dev-vault",
-    "password": "first-password",
-    "roles": [READWRITE, READONLY],
-}
+# Here the port may come from the Secret.
+OPTIONS: dict[str, Any] = {**registrations.OPTIONS, "port": None}
 SECRET = {
     "endpoint": "10.0.0.7",
     "port": "6432",

@@ -12,7 +12,7 @@ from ansible_collections.pnow.infra.plugins.module_utils._domain.manifest import
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.claim_info import describe_claims
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.claims import reconcile_claims
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.manifests import reconcile_manifests
-from tests.unit.plugins.module_utils._runtime.test_claims import (
+from tests.unit.plugins.claims import (
     COMPOSITE,
     GOOD,
     NAME,

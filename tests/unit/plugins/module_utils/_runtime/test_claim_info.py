@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from ansible_collections.pnow.infra.plugins.module_utils._domain.errors import Forbidden
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.claim_info import describe_claims
-from tests.unit.plugins.module_utils._runtime.test_claims import (
+from tests.unit.plugins.claims import (
     CLAIM,
     COMPOSITE,
     GOOD,

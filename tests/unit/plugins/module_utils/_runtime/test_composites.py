@@ -13,7 +13,7 @@ from ansible_collections.pnow.infra.plugins.module_utils._domain.manifest import
 from ansible_collections.pnow.infra.plugins.module_utils._domain.ports import Served
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.claim_info import describe_claims
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.claims import reconcile_claims
-from tests.unit.plugins.module_utils._runtime.test_claims import GOOD, GROUP, definition, put, role, vanish
+from tests.unit.plugins.claims import GOOD, GROUP, definition, put, role, vanish
 from tests.unit.plugins.scripted import ScriptedClock, ScriptedKubernetes, ScriptedReporter, Step, conditions, request
 
 MADE = ObjectRef(GROUP, "Cache", "dev-cache", "dev")
