@@ -78,15 +78,25 @@ def trees(api: Kubernetes, roots: Sequence[Manifest]) -> dict[ObjectRef, Manifes
     return found
 
 
-def abandoned(api: Kubernetes, claims: Mapping[ObjectRef, Manifest | None]) -> dict[ObjectRef, Manifest]:
+def readable_definitions(api: Kubernetes) -> list[Manifest]:
+    """The platform's definitions; none for whoever may not read them."""
+    try:
+        return api.list_objects(XRD_API_VERSION, XRD_KIND)
+    except (Forbidden, NotServed):
+        return []
+
+
+def abandoned(
+    api: Kubernetes, claims: Mapping[ObjectRef, Manifest | None], definitions: Sequence[Manifest]
+) -> dict[ObjectRef, Manifest]:
     """Composites that were made for these claims and that none of them is bound to.
 
     A claim with Crossplane's default deletion policy is gone before its composite is, and one that was replaced has two
-    composites. They are found by the labels that Crossplane sets; who may not read definitions finds none.
+    composites. They are found by the labels that Crossplane sets, if the definitions offer such claims.
     """
     bound = {composite_ref(claim) for claim in claims.values() if claim is not None}
     found: dict[ObjectRef, Manifest] = {}
-    for (definition, namespace), names in _offered(api, claims).items():
+    for (definition, namespace), names in _offered(claims, definitions).items():
         labels = f"{CLAIM_NAMESPACE_LABEL}={namespace}"
         for composite in api.list_objects(definition.composite_api_version, definition.composite_kind, labels=labels):
             claimed_by = composite["metadata"].get("labels", {}).get(CLAIM_NAME_LABEL)
@@ -95,15 +105,14 @@ def abandoned(api: Kubernetes, claims: Mapping[ObjectRef, Manifest | None]) -> d
     return found
 
 
-def _offered(api: Kubernetes, refs: Iterable[ObjectRef]) -> dict[tuple[Definition, str], set[str]]:
+def _offered(refs: Iterable[ObjectRef], definitions: Sequence[Manifest]) -> dict[tuple[Definition, str], set[str]]:
+    offered: dict[tuple[Definition, str], set[str]] = defaultdict(set)
     try:
-        definitions = api.list_objects(XRD_API_VERSION, XRD_KIND)
-        offered: dict[tuple[Definition, str], set[str]] = defaultdict(set)
         for ref in refs:
             definition = definition_of(ref, definitions)
             if definition.claimed:
                 offered[definition, ref.namespace].add(ref.name)
-    except (Forbidden, NotServed):
+    except NotServed:
         return {}
     return offered
 

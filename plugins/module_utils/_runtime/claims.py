@@ -28,7 +28,7 @@ from .._domain.ports import Clock, Kubernetes
 from .._domain.readiness import CROSSPLANE_RULE, Phase, assess
 from .._domain.units import seconds
 from .applying import apply_all, observe, observe_served, plan_apply, plan_delete
-from .claim_tree import Settling, abandoned, blockers_of, trees
+from .claim_tree import Settling, abandoned, blockers_of, readable_definitions, trees
 from .packages import unhealthy_packages
 from .protection import require_unused
 from .removing import await_gone, delete_all
@@ -109,13 +109,18 @@ def _check(
             definition = definition_of(claim.ref, definitions)
             definition.require_offered()
             definition.check(claim)
-    _warn_of_doubles(request, api, {claim.ref: observed[claim.ref] for claim in changing})
+    _warn_of_doubles(request, api, {claim.ref: observed[claim.ref] for claim in changing}, definitions or [])
 
 
-def _warn_of_doubles(request: Request, api: Kubernetes, claims: Mapping[ObjectRef, Manifest | None]) -> None:
+def _warn_of_doubles(
+    request: Request,
+    api: Kubernetes,
+    claims: Mapping[ObjectRef, Manifest | None],
+    definitions: Sequence[Manifest] | None = None,
+) -> None:
     """Two composites of one claim are in each other's way: what one has made, the other can not make."""
     try:
-        doubles = abandoned(api, claims)
+        doubles = abandoned(api, claims, readable_definitions(api) if definitions is None else definitions)
     except InfraError:
         return  # whoever may not look, or can not, loses no more than the warning
     for ref, composite in doubles.items():
@@ -166,7 +171,7 @@ def await_ready(
 
 def _absent(request: Request, api: Kubernetes, refs: Sequence[ObjectRef], deadline: Deadline) -> Outcome:
     claims = observe(api, refs, unserved_is_absent=True)
-    observed = {**claims, **abandoned(api, claims)}
+    observed = {**claims, **abandoned(api, claims, readable_definitions(api))}
     require_places(api, refs)
     deletions = plan_delete(observed, observed)
     if request.options["gitops_owned"] == "refuse":
