@@ -90,9 +90,9 @@ leftovers:
 """
 
 from ansible_collections.pnow.infra.plugins.module_utils._clients.clock import SystemClock
-from ansible_collections.pnow.infra.plugins.module_utils._clients.kubernetes import connect
+from ansible_collections.pnow.infra.plugins.module_utils._clients.kubernetes.api import connect
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.arguments import FORCE, KUBERNETES, STATE, WAIT
-from ansible_collections.pnow.infra.plugins.module_utils._runtime.manifests import reconcile_manifests
+from ansible_collections.pnow.infra.plugins.module_utils._runtime.crossplane.manifests import reconcile_manifests
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.task import Outcome, Request, Task, run_module
 
 

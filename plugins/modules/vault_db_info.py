@@ -88,15 +88,15 @@ roles:
         error: {description: Why it could not be revoked., type: str}
 """
 
-from ansible_collections.pnow.infra.plugins.module_utils._clients import vault
 from ansible_collections.pnow.infra.plugins.module_utils._clients.clock import SystemClock
+from ansible_collections.pnow.infra.plugins.module_utils._clients.vault.api import connect
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.arguments import VAULT
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.task import Outcome, Request, Task, run_module
-from ansible_collections.pnow.infra.plugins.module_utils._runtime.vault_info import describe_registration
+from ansible_collections.pnow.infra.plugins.module_utils._runtime.vault.info import describe_registration
 
 
 def reconcile(request: Request) -> Outcome:
-    with vault.connect(request.options, SystemClock(), request.redactor.remember) as api:
+    with connect(request.options, SystemClock(), request.redactor.remember) as api:
         return describe_registration(request, api)
 
 

@@ -322,12 +322,13 @@ verified:
 from functools import partial
 from typing import Any
 
-from ansible_collections.pnow.infra.plugins.module_utils._clients import kubernetes, vault
 from ansible_collections.pnow.infra.plugins.module_utils._clients.clock import SystemClock
-from ansible_collections.pnow.infra.plugins.module_utils._clients.postgres import PostgreSQLServers
+from ansible_collections.pnow.infra.plugins.module_utils._clients.kubernetes import api as kubernetes
+from ansible_collections.pnow.infra.plugins.module_utils._clients.postgresql.sessions import PostgreSQLServers
+from ansible_collections.pnow.infra.plugins.module_utils._clients.vault import api as vault
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.arguments import KUBERNETES, STATE, VAULT
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.task import Outcome, Request, Task, run_module
-from ansible_collections.pnow.infra.plugins.module_utils._runtime.vault_database import reconcile_registration
+from ansible_collections.pnow.infra.plugins.module_utils._runtime.vault.registration import reconcile_registration
 
 SECRET = {"namespace": {"type": "str", "required": True}, "name": {"type": "str", "required": True}}
 

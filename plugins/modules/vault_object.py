@@ -55,15 +55,15 @@ path:
   sample: sys/policies/acl/dev-application
 """
 
-from ansible_collections.pnow.infra.plugins.module_utils._clients import vault
 from ansible_collections.pnow.infra.plugins.module_utils._clients.clock import SystemClock
+from ansible_collections.pnow.infra.plugins.module_utils._clients.vault.api import connect
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.arguments import STATE, VAULT
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.task import Outcome, Request, Task, run_module
-from ansible_collections.pnow.infra.plugins.module_utils._runtime.vault_objects import reconcile_object
+from ansible_collections.pnow.infra.plugins.module_utils._runtime.vault.objects import reconcile_object
 
 
 def reconcile(request: Request) -> Outcome:
-    with vault.connect(request.options, SystemClock(), request.redactor.remember) as api:
+    with connect(request.options, SystemClock(), request.redactor.remember) as api:
         return reconcile_object(request, api)
 
 

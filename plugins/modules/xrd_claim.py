@@ -214,7 +214,7 @@ leftovers:
 """
 
 from ansible_collections.pnow.infra.plugins.module_utils._clients.clock import SystemClock
-from ansible_collections.pnow.infra.plugins.module_utils._clients.kubernetes import connect
+from ansible_collections.pnow.infra.plugins.module_utils._clients.kubernetes.api import connect
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.arguments import (
     CLAIM,
     FORCE,
@@ -223,7 +223,7 @@ from ansible_collections.pnow.infra.plugins.module_utils._runtime.arguments impo
     STATE,
     WAIT,
 )
-from ansible_collections.pnow.infra.plugins.module_utils._runtime.claims import reconcile_claims
+from ansible_collections.pnow.infra.plugins.module_utils._runtime.crossplane.claims import reconcile_claims
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.task import Outcome, Request, Task, run_module
 
 

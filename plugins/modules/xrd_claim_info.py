@@ -175,9 +175,9 @@ claims:
 """
 
 from ansible_collections.pnow.infra.plugins.module_utils._clients.clock import SystemClock
-from ansible_collections.pnow.infra.plugins.module_utils._clients.kubernetes import connect
+from ansible_collections.pnow.infra.plugins.module_utils._clients.kubernetes.api import connect
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.arguments import CLAIM_NAME, KUBERNETES, WAIT
-from ansible_collections.pnow.infra.plugins.module_utils._runtime.claim_info import describe_claims
+from ansible_collections.pnow.infra.plugins.module_utils._runtime.crossplane.claim_info import describe_claims
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.task import Outcome, Request, Task, run_module
 
 

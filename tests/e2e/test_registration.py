@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ansible_collections.pnow.infra.plugins.module_utils._domain.statements import LONGEST_STATEMENT
+from ansible_collections.pnow.infra.plugins.module_utils._domain.postgresql.statements import LONGEST_STATEMENT
 from tests.e2e.conftest import NewPostgreSQL, NewVault
 from tests.e2e.postgresql_servers import installed
 from tests.e2e.tasks import Result, refused, run

@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ansible_collections.pnow.infra.plugins.module_utils._domain.claim import Style, claim_from
-from ansible_collections.pnow.infra.plugins.module_utils._domain.manifest import Manifest, ObjectRef
-from ansible_collections.pnow.infra.plugins.module_utils._domain.ports import Served
+from ansible_collections.pnow.infra.plugins.module_utils._domain.crossplane.claim import Style, claim_from
+from ansible_collections.pnow.infra.plugins.module_utils._domain.kubernetes.manifest import Manifest, ObjectRef
+from ansible_collections.pnow.infra.plugins.module_utils._domain.kubernetes.ports import Served
 from tests.unit.plugins.scripted import ScriptedClock, ScriptedKubernetes, Step, conditions
 
 GROUP = "database.example.org/v1alpha1"

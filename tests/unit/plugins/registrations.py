@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ansible_collections.pnow.infra.plugins.module_utils._domain.manifest import Manifest
+from ansible_collections.pnow.infra.plugins.module_utils._domain.kubernetes.manifest import Manifest
 from ansible_collections.pnow.infra.plugins.module_utils._domain.redact import Redactor
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.task import Outcome, Request
-from ansible_collections.pnow.infra.plugins.module_utils._runtime.vault_database import reconcile_registration
+from ansible_collections.pnow.infra.plugins.module_utils._runtime.vault.registration import reconcile_registration
 from tests.unit.plugins.scripted import ScriptedClock, ScriptedKubernetes, ScriptedReporter
 from tests.unit.plugins.scripted_vault import ScriptedVault
 

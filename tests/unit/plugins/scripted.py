@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from ansible_collections.pnow.infra.plugins.module_utils._domain.errors import InfraError
-from ansible_collections.pnow.infra.plugins.module_utils._domain.manifest import Manifest, ObjectRef, ref_of
-from ansible_collections.pnow.infra.plugins.module_utils._domain.ports import Seen, Served, Silence
+from ansible_collections.pnow.infra.plugins.module_utils._domain.kubernetes.manifest import Manifest, ObjectRef, ref_of
+from ansible_collections.pnow.infra.plugins.module_utils._domain.kubernetes.ports import Seen, Served, Silence
 from ansible_collections.pnow.infra.plugins.module_utils._domain.redact import Redactor
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.task import Request
 

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from ansible_collections.pnow.infra.plugins.module_utils._domain.database import Endpoint
 from ansible_collections.pnow.infra.plugins.module_utils._domain.errors import (
     Failed,
     Forbidden,
@@ -21,7 +20,8 @@ from ansible_collections.pnow.infra.plugins.module_utils._domain.errors import (
     Unauthorized,
     Unreachable,
 )
-from ansible_collections.pnow.infra.plugins.module_utils._domain.vault_ports import Credential, Data, Engine, StuckLease
+from ansible_collections.pnow.infra.plugins.module_utils._domain.postgresql.endpoint import Endpoint
+from ansible_collections.pnow.infra.plugins.module_utils._domain.vault.ports import Credential, Data, Engine, StuckLease
 
 REFUSED_LOGIN = Rejected("error verifying connection: FATAL: password authentication failed (SQLSTATE 28P01)")
 WRONG_HOST = Rejected("error verifying connection: ping failed: dial tcp: connect: connection refused")

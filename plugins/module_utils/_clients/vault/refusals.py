@@ -1,0 +1,175 @@
+# Copyright: (c) 2026, pnow.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What Vault's refusals mean to a person."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..._domain import errors
+from ..._domain.text import inert
+
+
+@dataclass(frozen=True)
+class Verb:
+    """What the client does at a path, in words, and the capabilities that a policy must grant for it."""
+
+    words: str
+    capabilities: str
+
+
+READ = Verb("read", "read")
+LIST = Verb("list", "list")
+WRITE = Verb("write", "create and update")
+DELETE = Verb("delete", "delete")
+GET_TOKEN = Verb("get a token at", "update")
+REVOKE = Verb("revoke leases at", "update")
+
+# Paths that Vault guards twice.
+SUDO_PATHS = ("sys/leases/revoke-prefix/", "sys/leases/lookup/")
+SUDO_PATH = "sys/leases"
+
+
+def passing(error: Exception) -> bool:
+    """Whether trying again may help: a certificate that is not trusted now will not be trusted in a second."""
+    return _certificate_error(error) is None
+
+
+def named_leader(server: str, error: Exception) -> str:
+    """The active node that ``server`` sent a request on to, if it is that one which gave no answer; else empty."""
+    url = urlsplit(str(getattr(getattr(error, "request", None), "url", None) or server))
+    leader = f"{url.scheme}://{url.netloc}"
+    return "" if leader == server else leader
+
+
+def unreachable(server: str, error: Exception, attempts: int) -> errors.InfraError:
+    """The error for a request that got no answer."""
+    if leader := named_leader(server, error):
+        server = f"{leader}, the active node by what {server} says,"
+    distrust = _certificate_error(error)
+    if distrust is not None:
+        return errors.Unreachable(
+            f"the certificate of Vault at {server} is not trusted: {inert(distrust, 200)}",
+            next_step="set ca_cert (VAULT_CACERT) to the CA that signed it",
+        )
+    tries = f" in {attempts} attempts" if attempts > 1 else ""
+    return errors.Unreachable(
+        f"Vault at {server} did not answer{tries}: {inert(_innermost(error), 200)}",
+        next_step="check that it runs and that url (VAULT_ADDR) names it",
+    )
+
+
+def no_engine(server: str, path: str) -> errors.InvalidOption:
+    """The error for a path that nothing is seen to serve; Vault does not say which of the two reasons it is."""
+    return errors.InvalidOption(
+        f"Vault at {server} has no secrets engine at {path}/ that the token may see",
+        next_step="mount one (vault secrets enable -path=...) or correct the path or the policy",
+    )
+
+
+def is_invalid_token(status: int, body: dict[str, Any]) -> bool:
+    """Whether an answer refuses the token itself, and not what it may do."""
+    refusals = ("invalid token", "bad token", "missing client token")
+    return status == 403 and any(text in _messages(body) for text in refusals)
+
+
+def is_leaderless(body: dict[str, Any]) -> bool:
+    """Whether an answer comes from a standby that has nobody to pass the request on to, with any of many statuses."""
+    return any(text in _messages(body) for text in ("active cluster node not found", "no active Vault instance found"))
+
+
+def leaderless(server: str) -> errors.Unreachable:
+    """The error for a server that ``is_leaderless``."""
+    return errors.Unreachable(
+        f"Vault at {server} is a standby whose cluster has no active node", next_step="look at its peers, run again"
+    )
+
+
+def is_sealed(status: int, body: dict[str, Any]) -> bool:
+    """Whether an answer comes from a server that can not open its storage, or has none yet."""
+    return status == 503 and "sealed" in _messages(body)
+
+
+def closed(server: str, *, initialised: bool) -> errors.Unreachable:
+    """The error for a server that ``is_sealed``."""
+    state, remedy = ("sealed", "unseal") if initialised else ("not initialized", "initialize")
+    return errors.Unreachable(f"Vault at {server} is {state}", next_step=f"{remedy} it and run again")
+
+
+def refused_token(server: str, origin: str, remedy: str) -> errors.Unauthorized:
+    """The error for a token that is not accepted; Vault does not say which of the reasons it is."""
+    return errors.Unauthorized(
+        f"Vault at {server} does not accept the token {origin}; it has expired, was revoked or is wrong",
+        next_step=remedy,
+    )
+
+
+def from_response(server: str, verb: Verb, path: str, status: int, body: dict[str, Any]) -> errors.InfraError:
+    """The error for an HTTP status of 400 and above."""
+    message = inert(_messages(body) or f"HTTP status {status}")
+    if status == 403:
+        return _forbidden(server, verb, path)
+    if status in (400, 404) and verb is GET_TOKEN:
+        return errors.Unauthorized(
+            f"Vault at {server} gives no token at {path}: {message}", next_step=_login_help(path)
+        )
+    if status in (400, 404, 405):
+        return errors.Rejected(
+            f"Vault at {server} rejects to {verb.words} {path}: {message}", next_step="see its reason"
+        )
+    if status in (501, 503):
+        return errors.Unreachable(
+            f"Vault at {server} is not serving: {message}", next_step="look at its health, run again"
+        )
+    if status == 500:
+        return errors.Failed(
+            f"Vault at {server} failed to {verb.words} {path}: {message}", next_step="mend what it names, run again"
+        )
+    return errors.Unreachable(
+        f"Vault at {server} answered {status} to {verb.words} {path}: {message}",
+        next_step="look at its health and try again",
+    )
+
+
+def _forbidden(server: str, verb: Verb, path: str) -> errors.Forbidden:
+    sudo = " and sudo" if path.startswith(SUDO_PATHS) or path == SUDO_PATH else ""
+    return errors.Forbidden(
+        f"Vault at {server} does not allow to {verb.words} {path}",
+        next_step=f"grant {verb.capabilities}{sudo} on {path} to the token, or use another one",
+    )
+
+
+def _login_help(path: str) -> str:
+    if path == "auth/token/create":
+        return "use a service token, or set verify to never"
+    return "check auth_mount_point, and what auth_method logs in with"
+
+
+def _messages(body: dict[str, Any]) -> str:
+    found = body.get("errors")
+    return "; ".join(str(item) for item in found) if isinstance(found, list) else ""
+
+
+def _certificate_error(error: BaseException | None) -> BaseException | None:
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return error
+        error = _cause(error)
+    return None
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """The cause that says something: requests and urllib3 wrap it in layers that repeat host and path."""
+    while (cause := _cause(error)) is not None:
+        error = cause
+    return error
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    """What an error was made of; the layers differ in where they keep it."""
+    inner = (getattr(error, "reason", None), error.args[0] if error.args else None, error.__cause__)
+    return next((item for item in inner if isinstance(item, BaseException)), None)

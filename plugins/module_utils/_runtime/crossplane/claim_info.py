@@ -1,0 +1,92 @@
+# Copyright: (c) 2026, pnow.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The engine of module ``xrd_claim_info``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from typing import Any
+
+from ..._domain.crossplane.packages import Package, explained
+from ..._domain.crossplane.readiness import CROSSPLANE_RULE
+from ..._domain.kubernetes.description import described_conditions, described_object
+from ..._domain.kubernetes.manifest import Manifest, ObjectRef, ref_of
+from ..._domain.kubernetes.ports import Kubernetes
+from ..._domain.kubernetes.readiness import assess
+from ..._domain.plan import Plan
+from ..._domain.ports import Clock
+from ..._domain.units import seconds
+from ..kubernetes.applying import observe
+from ..kubernetes.waiting import Deadline
+from ..task import Outcome, Request
+from .claim_tree import Node, behind, blockers_of, events_of
+from .claims import await_ready, claim_fact, claims_from, require_places
+from .packages import unhealthy_packages
+
+
+def describe_claims(request: Request, api: Kubernetes, clock: Clock) -> Outcome:
+    """Reads the claims of option ``claims``, and behind each unready one what blocks it; first awaits them if asked to.
+
+    In check mode nothing is awaited: what an earlier task would have requested will not come.
+    """
+    deadline = Deadline.after(clock, seconds(request.options["wait_timeout"], "wait_timeout"))
+    api = api.bounded_by(deadline.moment)
+    live = _named(request, api) if request.options["claims"] is not None else _selected(request, api)
+    if request.options["wait"] and not request.check_mode:
+        live = await_ready(request, api, [ref for ref, _claim in live], deadline, changed=False).items()
+    now, packages = clock.wall_time(), cache(lambda: unhealthy_packages(api))
+    described = [_description(request, api, ref, claim, now, packages=packages) for ref, claim in live]
+    return Outcome(Plan(), {"claims": described})
+
+
+def _named(request: Request, api: Kubernetes) -> Iterable[tuple[ObjectRef, Manifest | None]]:
+    refs = [claim.ref for claim in claims_from(request.options["claims"])]
+    observed = observe(api, refs, unserved_is_absent=request.check_mode)
+    require_places(api, refs)
+    return observed.items()
+
+
+def _selected(request: Request, api: Kubernetes) -> Iterable[tuple[ObjectRef, Manifest | None]]:
+    """The claims as they are read: a platform may have more of them than need to be in memory at once."""
+    options = request.options
+    labels = ",".join(options["label_selectors"])
+    for claim in api.scan(options["api_version"], options["kind"], options["namespace"] or "", labels):
+        if options["environment"] in (None, _environment(claim)):
+            yield ref_of(claim), claim
+
+
+def _environment(claim: Manifest) -> str:
+    return str(claim.get("spec", {}).get("parameters", {}).get("environment", ""))
+
+
+def _description(
+    request: Request,
+    api: Kubernetes,
+    ref: ObjectRef,
+    claim: Manifest | None,
+    now: float,
+    *,
+    packages: Callable[[], Sequence[Package]],
+) -> dict[str, Any]:
+    verdict = assess(claim, CROSSPLANE_RULE)
+    fine = claim is None or verdict.ready
+    blockers = [] if fine else explained(blockers_of(api, ref, claim, verdict), packages())
+    fact = {**claim_fact(ref, claim, blockers), "conditions": described_conditions(claim, now)}
+    return {**fact, "tree": _tree(api, ref, claim, now)} if request.options["tree"] else fact
+
+
+def _tree(api: Kubernetes, ref: ObjectRef, claim: Manifest | None, now: float) -> list[dict[str, Any]]:
+    nodes = [Node(ref, claim, depth=0), *behind(api, claim or {})]
+    return [
+        described_object(
+            node.ref,
+            node.manifest,
+            node.readiness,
+            depth=node.depth,
+            now=now,
+            events=events_of(api, node.ref, node.manifest),
+        )
+        for node in nodes
+    ]

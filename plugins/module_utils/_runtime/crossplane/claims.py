@@ -1,0 +1,233 @@
+# Copyright: (c) 2026, pnow.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The engine of module ``xrd_claim``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..._domain.crossplane.claim import (
+    Claim,
+    Style,
+    claim_from,
+    claim_ref,
+    composite_name,
+    composite_ref,
+    connection_secret_name,
+    require_place,
+)
+from ..._domain.crossplane.definition import XRD_API_VERSION, XRD_KIND, definition_of
+from ..._domain.crossplane.packages import explained
+from ..._domain.crossplane.readiness import CROSSPLANE_RULE
+from ..._domain.errors import Failed, Forbidden, InfraError, InvalidOption, NotServed, TimedOut, Unreachable
+from ..._domain.kubernetes.blockers import Blocker, deepest_first, summary
+from ..._domain.kubernetes.gitops import require_free
+from ..._domain.kubernetes.manifest import Condition, Manifest, ObjectRef, being_deleted, conditions, ref_of
+from ..._domain.kubernetes.ports import Kubernetes
+from ..._domain.kubernetes.readiness import Phase, assess
+from ..._domain.plan import Plan
+from ..._domain.ports import Clock
+from ..._domain.units import seconds
+from ..kubernetes.applying import apply_all, observe, observe_served, plan_apply, plan_delete
+from ..kubernetes.waiting import BLAME_LIMIT, Deadline, Waited, await_all
+from ..task import Outcome, Request
+from .claim_tree import Settling, abandoned, blockers_of, readable_definitions, trees
+from .packages import unhealthy_packages
+from .protection import require_unused
+from .removing import await_gone, delete_all
+
+
+def reconcile_claims(request: Request, api: Kubernetes, clock: Clock) -> Outcome:
+    """Brings the claims of option ``claims`` to the wanted state, all of them within one deadline."""
+    claims = claims_from(request.options["claims"])
+    deadline = Deadline.after(clock, seconds(request.options["wait_timeout"], "wait_timeout"))
+    api = api.bounded_by(deadline.moment)
+    if request.options["state"] == "absent":
+        return _absent(request, api, [claim.ref for claim in claims], deadline)
+    return _present(request, api, claims, deadline)
+
+
+def claims_from(entries: Sequence[Mapping[str, Any]]) -> list[Claim]:
+    """The claims of option ``claims``. Raises InvalidOption, also when one is named twice."""
+    claims = [claim_from(entry, position) for position, entry in enumerate(entries)]
+    places = {claim.ref: position for position, claim in reversed(list(enumerate(claims)))}
+    for position, claim in enumerate(claims):
+        if places[claim.ref] != position:
+            raise InvalidOption(
+                f"claims[{position}] is {claim.ref} again, as claims[{places[claim.ref]}]", next_step="name it once"
+            )
+    return claims
+
+
+def require_places(api: Kubernetes, refs: Sequence[ObjectRef]) -> None:
+    """Raises InvalidOption when one has no namespace where it needs one, or the other way round."""
+    for ref in refs:
+        require_place(ref, _style(api, ref))
+
+
+def _style(api: Kubernetes, ref: ObjectRef) -> Style:
+    """What the API server takes it for."""
+    try:
+        return Style.of(api.served(ref.api_version, ref.kind))
+    except NotServed:  # nothing is known yet of what an earlier task would have installed
+        return Style.CLAIM if ref.namespace else Style.CLUSTER
+
+
+def _present(request: Request, api: Kubernetes, claims: Sequence[Claim], deadline: Deadline) -> Outcome:
+    refs = [claim.ref for claim in claims]
+    if request.check_mode:
+        observed = observe(api, refs, unserved_is_absent=True)
+    else:
+        observed = observe_served(api, refs, deadline.clock)
+    applies = plan_apply([claim.manifest(_style(api, claim.ref)) for claim in claims], observed)
+    plan = Plan(tuple(applies))
+    changing = {ref_of(item.manifest) for item in applies}
+    _check(request, api, [claim for claim in claims if claim.ref in changing], observed)
+    require_places(api, refs)
+    if request.check_mode:
+        return Outcome(plan, {"claims": [claim_fact(ref, observed[ref]) for ref in refs]})
+    _await_departures(request, api, observed, deadline)
+    applied = apply_all(api, applies, request.reporter, force=request.options["force_conflicts"])
+    live: Mapping[ObjectRef, Manifest | None] = {**observed, **applied}
+    if request.options["wait"]:
+        unready = [ref for ref in refs if ref in applied or not assess(live[ref], CROSSPLANE_RULE).ready]
+        live = {**live, **await_ready(request, api, unready, deadline, changed=plan.changed)}
+    return Outcome(plan, {"claims": [claim_fact(ref, live[ref]) for ref in refs]})
+
+
+def _check(
+    request: Request, api: Kubernetes, changing: Sequence[Claim], observed: Mapping[ObjectRef, Manifest | None]
+) -> None:
+    """Everything that can be known to be wrong before the first write."""
+    if not changing:
+        return
+    definitions = _definitions(request, api)
+    for claim in changing:
+        live = observed[claim.ref]
+        if live is not None and request.options["gitops_owned"] == "refuse":
+            require_free(live)
+        if definitions is not None:
+            definition = definition_of(claim.ref, definitions)
+            definition.require_offered()
+            definition.check(claim)
+    _warn_of_doubles(request, api, {claim.ref: observed[claim.ref] for claim in changing}, definitions or [])
+
+
+def _warn_of_doubles(
+    request: Request,
+    api: Kubernetes,
+    claims: Mapping[ObjectRef, Manifest | None],
+    definitions: Sequence[Manifest] | None = None,
+) -> None:
+    """Two composites of one claim are in each other's way: what one has made, the other can not make."""
+    try:
+        doubles = abandoned(api, claims, readable_definitions(api) if definitions is None else definitions)
+    except InfraError:
+        return  # whoever may not look, or can not, loses no more than the warning
+    for ref, composite in doubles.items():
+        claim = claim_ref(composite)
+        if claim is not None and claim in claims and not being_deleted(composite):
+            bound = composite_ref(claims[claim] or {}) or "none yet"
+            request.reporter.warn(
+                f"{ref} was made for {claim}, too, which is bound to {bound}; delete the composite that is not needed"
+            )
+
+
+def _definitions(request: Request, api: Kubernetes) -> list[Manifest] | None:
+    """The platform's definitions; None when they can not be read, for then the API server's own checks have to do."""
+    try:
+        return api.list_objects(XRD_API_VERSION, XRD_KIND)
+    except Forbidden as error:
+        request.reporter.warn(f"claims are not checked against their definitions: {error}")
+        return None
+    except NotServed:
+        if request.check_mode:
+            return None  # an earlier task of the play would have installed Crossplane
+        raise
+
+
+def _await_departures(
+    request: Request, api: Kubernetes, observed: Mapping[ObjectRef, Manifest | None], deadline: Deadline
+) -> None:
+    """A claim that is being deleted is awaited: applied now it would go with the deletion under way."""
+    leaving = {ref: live for ref, live in observed.items() if live is not None and being_deleted(live)}
+    await_gone(api, leaving, deadline, request.reporter, changed=False)
+
+
+def await_ready(
+    request: Request, api: Kubernetes, refs: Sequence[ObjectRef], deadline: Deadline, *, changed: bool
+) -> Mapping[ObjectRef, Manifest | None]:
+    """Waits until the claims and everything behind them are ready. Raises Failed or TimedOut saying what blocks."""
+    judges = dict.fromkeys(refs, Settling(api))
+    waited = await_all(api, judges, deadline, request.reporter)
+    if waited.pending:
+        # The deadline has passed, as a rule: to say why is worth a little more.
+        api = api.bounded_by(deadline.clock.monotonic() + BLAME_LIMIT)
+        error = _not_ready(api, waited, deadline, changed=changed)
+        if not changed:  # else it was said before the change
+            _warn_of_doubles(request, api, {ref: waited.manifests.get(ref) for ref in waited.pending})
+        raise error
+    return waited.manifests
+
+
+def _absent(request: Request, api: Kubernetes, refs: Sequence[ObjectRef], deadline: Deadline) -> Outcome:
+    claims = observe(api, refs, unserved_is_absent=True)
+    observed = {**claims, **abandoned(api, claims, readable_definitions(api))}
+    require_places(api, refs)
+    deletions = plan_delete(observed, observed)
+    if request.options["gitops_owned"] == "refuse":
+        for deletion in deletions:
+            require_free(observed[deletion.ref] or {})
+    everything = trees(api, [manifest for manifest in observed.values() if manifest is not None])
+    require_unused(api, everything)
+    plan = Plan(tuple(deletions))
+    facts = {"claims": [claim_fact(ref, None) for ref in refs]}
+    if request.check_mode:
+        return Outcome(plan, facts)
+    delete_all(api, deletions)
+    if request.options["wait"]:
+        await_gone(api, everything, deadline, request.reporter, changed=plan.changed)
+    return Outcome(plan, facts)
+
+
+def _not_ready(api: Kubernetes, waited: Waited, deadline: Deadline, *, changed: bool) -> Failed | TimedOut:
+    blockers: list[Blocker] = []
+    for ref in waited.pending:
+        try:
+            blockers += blockers_of(api, ref, waited.manifests.get(ref), waited.verdicts[ref])
+        except Unreachable as error:
+            blockers.append(Blocker(ref, Condition("Reachable", "False", message=error.message)))
+            break
+    else:
+        blockers = explained(deepest_first(blockers), unhealthy_packages(api))
+    facts = {"changed": changed, "blockers": [item.fact() for item in blockers]}
+    names = ", ".join(str(ref) for ref in waited.pending)
+    if any(verdict.phase is Phase.FAILED for verdict in waited.verdicts.values()):
+        return Failed(f"{names} can not become ready: {summary(blockers)}", next_step="mend it, run again", facts=facts)
+    return TimedOut(
+        f"{names} not ready after {deadline}: {summary(blockers)}",
+        next_step="mend what it names, or raise wait_timeout",
+        facts=facts,
+    )
+
+
+def claim_fact(ref: ObjectRef, live: Manifest | None, blockers: Sequence[Blocker] = ()) -> dict[str, Any]:
+    """A claim as an entry of the result's ``claims``."""
+    current = conditions(live or {})
+    status = (live or {}).get("status") or {}
+    return {
+        "api_version": ref.api_version,
+        "kind": ref.kind,
+        "namespace": ref.namespace,
+        "name": ref.name,
+        "exists": live is not None,
+        "ready": assess(live, CROSSPLANE_RULE).ready,
+        "synced": "Synced" in current and current["Synced"].status == "True",
+        "composite": composite_name(live or {}),
+        "connection_secret": connection_secret_name(live or {}),
+        "parameters": (live or {}).get("spec", {}).get("parameters") or {},
+        "status": {key: value for key, value in status.items() if key not in ("conditions", "connectionDetails")},
+        "blockers": [item.fact() for item in blockers],
+    }

@@ -1,0 +1,86 @@
+# Copyright: (c) 2026, pnow.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Deletion that is proved: every object is followed by its uid until it is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ..._domain.crossplane.packages import explained
+from ..._domain.errors import TimedOut, Unreachable
+from ..._domain.kubernetes.blockers import Blocker, deepest_first, summary
+from ..._domain.kubernetes.manifest import Condition, Manifest, ObjectRef, being_deleted, conditions, finalizers, uid
+from ..._domain.kubernetes.ports import Kubernetes
+from ..._domain.kubernetes.readiness import Phase, Readiness
+from ..._domain.ports import Reporter
+from ..kubernetes.applying import Delete
+from ..kubernetes.waiting import BLAME_LIMIT, Deadline, Judge, Waited, await_all
+from .claim_tree import real_blocker
+from .packages import unhealthy_packages
+
+
+def delete_all(api: Kubernetes, deletions: Sequence[Delete]) -> None:
+    """Requests the deletions in order."""
+    for deletion in deletions:
+        api.delete(deletion.ref, uid=deletion.uid)
+
+
+def await_gone(
+    api: Kubernetes, objects: Mapping[ObjectRef, Manifest], deadline: Deadline, reporter: Reporter, *, changed: bool
+) -> None:
+    """Waits until the very objects given (by uid) no longer exist. Raises TimedOut naming what is left and why."""
+    waited = await_all(api, {ref: _gone(uid(manifest)) for ref, manifest in objects.items()}, deadline, reporter)
+    if not waited.pending:
+        return
+    depths = {ref: depth for depth, ref in enumerate(objects)}
+    leftovers = [_leftover(ref, waited, depths[ref]) for ref in waited.pending]
+    # The deadline has passed: to say why is worth a little more.
+    leftovers, blockers = _causes(api.bounded_by(deadline.clock.monotonic() + BLAME_LIMIT), leftovers, waited)
+    raise TimedOut(
+        f"not gone after {deadline}: {summary(blockers)}",
+        next_step="mend what it names; the deletion goes on by itself and the next run joins it",
+        facts={
+            "changed": changed,
+            "leftovers": [item.fact() for item in leftovers],
+            "blockers": [item.fact() for item in blockers],
+        },
+    )
+
+
+def _causes(api: Kubernetes, leftovers: Sequence[Blocker], waited: Waited) -> tuple[list[Blocker], list[Blocker]]:
+    """What is left, the real objects of what is left included; and that with the packages that should have acted."""
+    deepest = max(item.depth for item in leftovers)
+    try:
+        real = [real_blocker(api, waited.manifests.get(item.ref), deepest)[0] for item in leftovers]
+        packages = unhealthy_packages(api)
+    except Unreachable:
+        real, packages = [], []
+    leaving = [item for item in real if item and item.condition.type == "Deleting"]
+    everything = deepest_first([*leftovers, *leaving])
+    return everything, explained(everything, packages)
+
+
+def _gone(expected: str) -> Judge:
+    def judge(manifest: Manifest | None, _thorough: bool) -> Readiness:
+        if manifest is None or uid(manifest) != expected:
+            return Readiness(Phase.GONE)
+        return Readiness(Phase.PROGRESSING, _present(manifest))
+
+    return judge
+
+
+def _present(manifest: Manifest) -> Condition:
+    """Why the object is still there: what Synced says of it tells more than that it is being deleted."""
+    deleting = being_deleted(manifest)
+    synced = conditions(manifest).get("Synced")
+    message = synced.message if synced and synced.status == "False" else ""
+    reason = synced.reason if message and synced else ""
+    since = manifest["metadata"].get("deletionTimestamp", "")
+    return Condition("Deleting", str(deleting), reason, message, since)
+
+
+def _leftover(ref: ObjectRef, waited: Waited, depth: int) -> Blocker:
+    manifest = waited.manifests.get(ref)
+    condition = waited.verdicts[ref].condition or Condition("Deleting", "Unknown")
+    return Blocker(ref, condition, depth, tuple(finalizers(manifest)) if manifest else ())

@@ -1,0 +1,141 @@
+# Copyright: (c) 2026, pnow.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Manifests on the API server: observe, plan, write what differs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..._domain.errors import InfraError, NotServed
+from ..._domain.kubernetes.manifest import Manifest, ObjectRef, being_deleted, ref_of, uid
+from ..._domain.kubernetes.ownership import desired_view, owned_view
+from ..._domain.kubernetes.ports import Kubernetes
+from ..._domain.plan import Action
+from ..._domain.ports import Clock, Reporter
+from ..._domain.redact import HIDDEN
+
+# From this many objects of one kind and namespace on, one LIST is cheaper than a GET each.
+LIST_FROM = 3
+
+# How long discovery may lag behind a definition, and how often it is asked meanwhile, in seconds.
+DISCOVERY_LAG = 5.0
+DISCOVERY_PAUSE = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Apply(Action):
+    """A server-side apply of ``manifest``."""
+
+    manifest: Manifest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delete(Action):
+    """The deletion of the object that has this uid."""
+
+    ref: ObjectRef
+    uid: str
+
+
+def observe(
+    api: Kubernetes, refs: Iterable[ObjectRef], *, unserved_is_absent: bool = False
+) -> dict[ObjectRef, Manifest | None]:
+    """The live objects; None for one that does not exist.
+
+    Raises NotServed, unless a kind that is not served yet counts as having no objects (check mode: an earlier task
+    would have installed it).
+    """
+    groups: dict[tuple[str, str, str], list[ObjectRef]] = defaultdict(list)
+    for ref in refs:
+        groups[ref.api_version, ref.kind, ref.namespace].append(ref)
+    observed: dict[ObjectRef, Manifest | None] = {}
+    for members in groups.values():
+        try:
+            observed |= _observe_group(api, members)
+        except NotServed:
+            if not unserved_is_absent:
+                raise
+            observed |= dict.fromkeys(members)
+    return observed
+
+
+def observe_served(api: Kubernetes, refs: Sequence[ObjectRef], clock: Clock) -> dict[ObjectRef, Manifest | None]:
+    """The live objects, of kinds that may have been installed a moment ago.
+
+    The API server serves a definition before all of its discovery lists it, so a kind is missing only if it stays so.
+    Raises NotServed.
+    """
+    started = clock.monotonic()
+    while True:
+        try:
+            return observe(api, refs)
+        except NotServed:
+            if clock.monotonic() - started >= DISCOVERY_LAG:
+                raise
+        clock.sleep(DISCOVERY_PAUSE)
+
+
+def _observe_group(api: Kubernetes, refs: Sequence[ObjectRef]) -> dict[ObjectRef, Manifest | None]:
+    if len(refs) < LIST_FROM:
+        return {ref: api.get(ref) for ref in refs}
+    first = refs[0]
+    found = {ref_of(item): item for item in api.list_objects(first.api_version, first.kind, first.namespace)}
+    return {ref: found.get(ref) for ref in refs}
+
+
+def plan_apply(desired: Iterable[Manifest], observed: Mapping[ObjectRef, Manifest | None]) -> list[Apply]:
+    """The applies that are needed, in the order of ``desired``. An object on its way out counts as gone."""
+    applies = []
+    for manifest in desired:
+        ref = ref_of(manifest)
+        live = observed[ref]
+        exists = live is not None and not being_deleted(live)
+        before = owned_view(live, manifest) if live is not None and exists else {}
+        after = desired_view(manifest)
+        if not exists or before != after:
+            shown = _without_secrets(ref.kind, before, after)
+            verb = "patch" if exists else "create"
+            applies.append(Apply(verb, str(ref), before=shown[0], after=shown[1], manifest=manifest))
+    return applies
+
+
+def apply_all(
+    api: Kubernetes, applies: Iterable[Apply], reporter: Reporter, *, force: bool
+) -> dict[ObjectRef, Manifest]:
+    """Makes the applies in order. An error says in its facts whether anything was written before it."""
+    applied: dict[ObjectRef, Manifest] = {}
+    for item in applies:
+        reporter.line(f"{item.verb} {item.target}")
+        try:
+            applied[ref_of(item.manifest)] = api.apply(item.manifest, force=force)
+        except InfraError as error:
+            error.facts["changed"] = bool(applied)
+            raise
+    return applied
+
+
+def plan_delete(refs: Iterable[ObjectRef], observed: Mapping[ObjectRef, Manifest | None]) -> list[Delete]:
+    """The deletions that are needed: not of what is gone, nor of what is on its way out."""
+    live = {ref: manifest for ref in refs if (manifest := observed[ref]) is not None}
+    return [
+        Delete("delete", str(ref), before={"state": "present"}, after={"state": "absent"}, ref=ref, uid=uid(manifest))
+        for ref, manifest in live.items()
+        if not being_deleted(manifest)
+    ]
+
+
+def _without_secrets(kind: str, before: dict[str, Any], after: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A Secret's diff says which keys differ, and never a value."""
+    if kind != "Secret":
+        return before, after
+    old, new = before.get("data") or {}, after.get("data") or {}
+    hidden_before = dict.fromkeys(old, HIDDEN)
+    hidden_after = {key: HIDDEN if old.get(key) == new[key] else f"{HIDDEN} (new)" for key in new}
+    return (
+        {**before, "data": hidden_before} if old else before,
+        {**after, "data": hidden_after} if new else after,
+    )

@@ -1,0 +1,236 @@
+# Copyright: (c) 2026, pnow.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The engine of module ``vault_db_register``."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import Any
+
+from ..._domain.errors import InvalidOption
+from ..._domain.kubernetes.manifest import ObjectRef
+from ..._domain.kubernetes.ports import Kubernetes
+from ..._domain.plan import Plan
+from ..._domain.postgresql.ports import PostgreSQL
+from ..._domain.units import spoken
+from ..._domain.vault.ports import Data, Engine, Vault
+from ..._domain.vault.record import ROTATED
+from ..._domain.vault.registration import Registration, observed_connection, observed_role, registration_from
+from ..task import Outcome, Request
+from .credential_proof import prove
+from .key_value import open_secret
+from .ledger import Ledger
+from .removal import remove_registration, writes_purging
+from .root_password import RootPassword
+from .writes import VaultWrite, perform_all, reported
+
+KubernetesContext = Callable[[], AbstractContextManager[Kubernetes]]
+
+
+def reconcile_registration(
+    request: Request, vault: Vault, kubernetes: KubernetesContext, postgresql: PostgreSQL
+) -> Outcome:
+    """Brings a connection and its roles in Vault to the wanted state, and proves the roles as ``verify`` says."""
+    if request.options["state"] == "absent":
+        return remove_registration(request, vault)
+    wanted = _wanted(request, kubernetes)
+    path = request.options["vault_path"]
+    ledger = Ledger(open_secret(vault, path) if path else None, wanted.login)
+    return _Registering(request, vault, postgresql, wanted, ledger).outcome()
+
+
+def _wanted(request: Request, kubernetes: KubernetesContext) -> Registration:
+    reference = request.options["connection_secret"]
+    secret: dict[str, str] = {}
+    if reference:
+        with kubernetes() as api:
+            secret = _secret_values(api, ObjectRef("v1", "Secret", reference["name"], reference["namespace"]))
+    request.redactor.remember(secret.get("password", ""))
+    wanted = registration_from(request.options, secret)
+    if request.options["rotate_root"] == "once":
+        _check_rotatable(request, wanted)
+    return wanted
+
+
+def _check_rotatable(request: Request, wanted: Registration) -> None:
+    if not request.options["vault_path"]:
+        raise InvalidOption(
+            "vault_path is missing, and rotate_root once needs it to remember that the password was rotated",
+            next_step="name a path in a key-value engine, for example secret/database/dev",
+        )
+    if wanted.endpoint.tls_private_key:
+        raise InvalidOption(
+            "rotate_root is once and tls_private_key is given, which Vault can not do together",
+            next_step="set rotate_root to never, or let Vault log in without a certificate",
+        )
+
+
+def _secret_values(api: Kubernetes, ref: ObjectRef) -> dict[str, str]:
+    secret = api.get(ref)
+    if secret is None:
+        raise InvalidOption(
+            f"connection_secret is {ref}, which does not exist", next_step="name one that does, once it does"
+        )
+    try:
+        return {key: base64.b64decode(value).decode() for key, value in (secret.get("data") or {}).items()}
+    except ValueError as error:
+        raise InvalidOption(
+            f"connection_secret is {ref}, which has a value that is not text", next_step="name another Secret"
+        ) from error
+
+
+class _Registering:
+    """One registration, from what Vault has to what is wanted."""
+
+    def __init__(
+        self, request: Request, vault: Vault, postgresql: PostgreSQL, wanted: Registration, ledger: Ledger
+    ) -> None:
+        self._request = request
+        self._vault = vault
+        self._postgresql = postgresql
+        self._wanted = wanted
+        self._ledger = ledger
+        self._root = RootPassword(wanted, vault, postgresql, ledger)
+
+    def outcome(self) -> Outcome:
+        writes = list(self._writes())
+        proof_due = self._proof_due(bool(writes))
+        fingerprint = self._fingerprint_after(proof_due, bool(writes))
+        plan = Plan((*writes, *self._ledger.proof(fingerprint)))
+        facts: dict[str, Any] = {
+            "connection": _described(self._wanted),
+            "roles": [role.name for role in self._wanted.roles],
+            "verified": [],
+        }
+        if writes and not writes[0].target.startswith("sys/mounts/"):
+            self._check_engine()
+        if not self._request.check_mode:
+            self._perform(writes)
+            if proof_due:
+                with reported(changed=bool(writes)):
+                    facts["verified"] = prove(self._wanted, self._vault, self._postgresql, self._request.reporter)
+                    self._ledger.note(proved=fingerprint)
+        return Outcome(plan, facts)
+
+    def _proof_due(self, changing: bool) -> bool:
+        """By what is, not by what this run does: one that was killed before its proof leaves it to the next."""
+        verify = self._request.options["verify"]
+        proved = not self._ledger.lasts or self._ledger.record.proved == self._wanted.fingerprint()
+        return bool(verify == "always" or (verify == "changed" and (changing or not proved)))
+
+    def _fingerprint_after(self, proof_due: bool, changing: bool) -> str:
+        if proof_due:
+            return self._wanted.fingerprint()
+        return "" if changing else self._ledger.record.proved
+
+    def _perform(self, writes: list[VaultWrite]) -> None:
+        if writes:
+            with reported(changed=False):
+                self._ledger.note(proved="")
+        perform_all(writes, self._request.reporter)
+        if self._rotates and not self._root.is_rotated:
+            # PostgreSQL has refused what Vault had rotated, and Vault was given a password again.
+            perform_all([self._rotation()], self._request.reporter, changed=True)
+
+    @property
+    def _rotates(self) -> bool:
+        return bool(self._request.options["rotate_root"] == "once")
+
+    def _writes(self) -> Iterator[VaultWrite]:
+        """The connection before its roles: credentials of a role without one could be neither issued nor revoked."""
+        wanted, place = self._wanted, self._wanted.place
+        live = self._vault.read(place.connection_path)
+        if live is None and self._request.options["mount"]:
+            yield from self._write_mount()
+        yield from self._write_connection(live)
+        for role in wanted.roles:
+            desired = role.fields(place.connection)
+            kept = self._vault.read(place.role_path(role.name))
+            before = observed_role(kept, desired) if kept else {}
+            if before != desired:
+                path = place.role_path(role.name)
+                yield VaultWrite(
+                    _verb(before), path, before, desired, perform=partial(self._vault.write, path, desired)
+                )
+        if self._request.options["purge_roles"]:
+            yield from writes_purging(self._vault, place, [role.name for role in wanted.roles])
+        yield from self._ledger.write_facts(wanted.facts())
+        if self._rotates and not (live and self._root.is_rotated):
+            yield self._rotation()
+
+    def _write_mount(self) -> Iterator[VaultWrite]:
+        mount_point = self._wanted.place.mount_point
+        try:
+            self._vault.engine(mount_point)
+        except InvalidOption:
+            path, engine = f"sys/mounts/{mount_point}", {"type": "database"}
+            yield VaultWrite("create", path, {}, engine, perform=partial(self._vault.write, path, engine))
+
+    def _write_connection(self, live: Data | None) -> Iterator[VaultWrite]:
+        desired = self._wanted.connection_fields()
+        before = observed_connection(live, desired) if live else {}
+        if before != desired:
+            # For this very login Vault has a password already, and may have rotated it since it was given one.
+            known = before.get("username") == desired["username"]
+            yield VaultWrite(
+                _verb(before),
+                self._wanted.place.connection_path,
+                before,
+                desired,
+                perform=partial(self._root.store_connection, desired, known=known),
+            )
+
+    def _rotation(self) -> VaultWrite:
+        return VaultWrite(
+            "rotate",
+            self._wanted.place.rotation_path,
+            {"root_password": self._ledger.record.root},
+            {"root_password": ROTATED},
+            perform=self._root.rotate,
+        )
+
+    def _check_engine(self) -> None:
+        """Before the first write, and not when there is none: a second run costs a read per object and no more."""
+        mount_point = self._wanted.place.mount_point
+        engine = self._vault.engine(mount_point)
+        if engine.type != "database" or engine.mount_point != mount_point:
+            raise InvalidOption(
+                f"mount_point is {mount_point!r}, where a secrets engine of type {engine.type} is mounted",
+                next_step="name the mount point of a database secrets engine",
+            )
+        self._warn_of_lives(engine)
+
+    def _warn_of_lives(self, engine: Engine) -> None:
+        """Vault would cut them, or make them long, without a word."""
+        mount_point = engine.mount_point
+        for role in self._wanted.roles:
+            if role.default_ttl == 0:
+                self._request.reporter.warn(
+                    f"role {role.name} has no default_ttl: its credentials live as long as {mount_point}/ lets them"
+                )
+            longest = max(role.default_ttl, role.max_ttl)
+            if longest > engine.max_lease_ttl > 0:
+                self._request.reporter.warn(
+                    f"credentials of role {role.name} will not live for {spoken(longest)}: "
+                    f"Vault ends everything under {mount_point}/ after {spoken(engine.max_lease_ttl)}"
+                )
+
+
+def _verb(before: Mapping[str, Any]) -> str:
+    return "update" if before else "create"
+
+
+def _described(wanted: Registration) -> dict[str, Any]:
+    return {
+        "mount_point": wanted.place.mount_point,
+        "name": wanted.place.connection,
+        "host": wanted.endpoint.host,
+        "port": wanted.endpoint.port,
+        "database": wanted.endpoint.database,
+        "sslmode": wanted.endpoint.sslmode,
+        "username": wanted.username,
+    }
