@@ -23,10 +23,10 @@ extends_documentation_fragment:
 options:
   manifests:
     description:
-      - The objects, applied in this order and deleted in the opposite one.
+      - The objects, applied in this order and deleted in the opposite one. Each may be named once.
       - C(stringData) of a Secret is compared with and sent as C(data). Values of a Secret never appear in a result.
     type: list
-    elements: dict
+    elements: raw
     required: true
   state:
     description:
@@ -108,7 +108,7 @@ TASK = Task(
         **WAIT,
         **STATE,
         **FORCE,
-        "manifests": {"type": "list", "elements": "dict", "required": True},
+        "manifests": {"type": "list", "elements": "raw", "required": True},
     },
     reconcile=reconcile,
 )

@@ -62,6 +62,10 @@ class Rejected(InfraError):
     """A server found the request invalid."""
 
 
+class DryRunRefused(InfraError):
+    """A server can not say what a write would do without doing it."""
+
+
 class InUse(InfraError):
     """An object may not be deleted, because somebody has said that it is in use."""
 

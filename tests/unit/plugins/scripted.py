@@ -17,6 +17,8 @@ from ansible_collections.pnow.infra.plugins.module_utils._runtime.task import Re
 # One step of a watch: changes the server's objects or raises, and may say why the server can not be heard.
 Step = Callable[["ScriptedKubernetes"], str | None]
 
+CLUSTER_SCOPED = ("Namespace", "Provider")
+
 
 class ScriptedClock:
     """Time passes only when somebody sleeps or a test turns it."""
@@ -63,7 +65,9 @@ class ScriptedKubernetes:
         self.requests: list[str] = []
         self.bounds: list[float] = []
         self.refuses: dict[str, InfraError] = {}
-        self.kinds: dict[str, Served] = {}
+        self.kinds = {kind: Served(f"{kind.lower()}s", namespaced=False) for kind in CLUSTER_SCOPED}
+        # What the server makes of a manifest: its defaults, its notation.
+        self.stores: Callable[[Manifest], Manifest] = lambda manifest: manifest
 
     @property
     def writes(self) -> list[str]:
@@ -95,13 +99,15 @@ class ScriptedKubernetes:
     def scan(self, api_version: str, kind: str, namespace: str = "", labels: str = "") -> Iterator[Manifest]:
         return iter(self.list_objects(api_version, kind, namespace, labels))
 
-    def apply(self, manifest: Manifest, *, force: bool = False) -> Manifest:
+    def apply(self, manifest: Manifest, *, force: bool = False, dry_run: bool = False) -> Manifest:
         ref = ref_of(manifest)
-        self._note("apply --force" if force else "apply", ref)
-        live = copy.deepcopy(manifest)
+        verb = "dry-run" if dry_run else "apply"
+        self._note(f"{verb} --force" if force else verb, ref)
+        live = self.stores(copy.deepcopy(manifest))
         before = self.objects.get(ref, {}).get("metadata", {})
         live["metadata"] |= {"uid": before.get("uid", f"uid-{ref.name}"), "generation": before.get("generation", 0) + 1}
-        self.objects[ref] = live
+        if not dry_run:
+            self.objects[ref] = live
         return copy.deepcopy(live)
 
     def delete(self, ref: ObjectRef, *, uid: str) -> None:

@@ -127,10 +127,15 @@ class KubernetesApi:
         kind = {"apiVersion": collection.api_version, "kind": collection.kind}
         return {"metadata": page.get("metadata") or {}, "items": [{**item, **kind} for item in page.get("items") or []]}
 
-    def apply(self, manifest: Manifest, *, force: bool = False) -> Manifest:
-        """Server-side apply with strict field validation. Raises FieldConflict unless ``force``."""
+    def apply(self, manifest: Manifest, *, force: bool = False, dry_run: bool = False) -> Manifest:
+        """Server-side apply with strict field validation. Raises Invalid, and FieldConflict unless ``force``.
+
+        With ``dry_run`` the answer is what would be stored, and nothing is. Raises DryRunRefused.
+        """
         ref = ref_of(manifest)
         query = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict", "force": str(force).lower()}
+        if dry_run:
+            query["dryRun"] = "All"
         path = f"{self.path_of(ref)}?{urlencode(query)}"
         answer = self._transport.send(
             Call("PATCH", path, json.dumps(manifest).encode(), content_type="application/apply-patch+yaml")

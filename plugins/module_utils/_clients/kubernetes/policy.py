@@ -51,9 +51,18 @@ class Answer:
         return self.status == 409 and "UID in" in self.message
 
     @property
+    def wrong_object(self) -> bool:
+        """Whether a 500 says no more than that the object sent does not fit its schema: so says server-side apply."""
+        return self.status == 500 and "failed to create typed patch object" in self.message
+
+    @property
+    def causes(self) -> list[dict[str, Any]]:
+        found = self.details.get("causes")
+        return [cause for cause in found if isinstance(cause, dict)] if isinstance(found, list) else []
+
+    @property
     def field_conflicts(self) -> list[dict[str, Any]]:
-        causes = [cause for cause in self.details.get("causes") or [] if isinstance(cause, dict)]
-        return [cause for cause in causes if cause.get("reason") == "FieldManagerConflict"]
+        return [cause for cause in self.causes if cause.get("reason") == "FieldManagerConflict"]
 
 
 @dataclass(frozen=True)
@@ -141,7 +150,7 @@ def _failure_names() -> list[tuple[type[Exception], str]]:
 
 def failure_of_answer(answer: Answer) -> Failure | None:
     """The failure that an answer reports; None for one that is final."""
-    if _DENIED_BY_WEBHOOK in answer.message:
+    if _DENIED_BY_WEBHOOK in answer.message or answer.wrong_object:
         return None
     if answer.status == 409:
         return None if answer.other_uid or answer.field_conflicts else Failure("conflict")

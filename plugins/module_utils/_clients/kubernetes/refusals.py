@@ -15,6 +15,7 @@ from itertools import groupby
 from typing import Protocol
 
 from ..._domain import errors
+from ..._domain.kubernetes.findings import Invalid, findings_in
 from ..._domain.kubernetes.manifest import ObjectRef
 from ..._domain.text import inert
 from .policy import Answer, causes
@@ -56,6 +57,7 @@ _PERMISSION = re.compile(
     r'(?:User "(?P<user>[^"]*)" )?cannot (?P<verb>\S+) (?:resource|path) "(?P<resource>[^"]+)"'
     r'(?: in API group "(?P<group>[^"]*)")?(?: in the namespace "(?P<namespace>[^"]+)")?'
 )
+_NO_DRY_RUN = re.compile(r"does not support dry run|dryRun", re.IGNORECASE)
 _MANAGER = re.compile(r'conflict with "([^"]+)"')
 
 # By OpenSSL's number of the verification error: what is wrong, and what to do about it.
@@ -172,10 +174,16 @@ def _forbidden(refusal: Refusal) -> errors.InfraError | None:
 def _not_found(refusal: Refusal) -> errors.InfraError | None:
     if refusal.answer.status != 404:
         return None
-    if refusal.answer.details.get("kind") == "namespaces":
+    missing = refusal.answer.details
+    if missing.get("kind") == "namespaces":
         return errors.NamespaceMissing(
             f"{refusal.target} can not be written, its namespace does not exist",
             next_step=f"create namespace {refusal.ref.namespace}",
+        )
+    if refusal.verb == "patch" and missing.get("name") not in (None, "", refusal.ref.name):
+        return errors.Rejected(
+            f"the API server refuses to patch {refusal.target}, which names what does not exist: {refusal.message}",
+            next_step="create that first, or correct the name",
         )
     return not_served(refusal.place, refusal.ref.api_version, refusal.ref.kind)
 
@@ -189,6 +197,23 @@ def _conflict(refusal: Refusal) -> errors.InfraError | None:
         f"{refusal.target} has fields with other values that are not ours to change: {told}",
         next_step="change them there, or take them over with force_conflicts",
     )
+
+
+def _dry_run(refusal: Refusal) -> errors.InfraError | None:
+    if refusal.answer.status != 400 or not _NO_DRY_RUN.search(refusal.message):
+        return None
+    return errors.DryRunRefused(
+        f"what a change of {refusal.target} would do can not be asked: {refusal.message}",
+        next_step="declare sideEffects None for what can not answer a dry run",
+    )
+
+
+def _invalid(refusal: Refusal) -> errors.InfraError | None:
+    answer = refusal.answer
+    if answer.status not in (400, 422) and not answer.wrong_object:
+        return None
+    findings = findings_in(answer.message, answer.causes)
+    return Invalid(refusal.ref, findings) if findings else None
 
 
 def _rejected(refusal: Refusal) -> errors.InfraError | None:
@@ -205,7 +230,16 @@ def _rejected(refusal: Refusal) -> errors.InfraError | None:
     )
 
 
-_READINGS: tuple[Reading, ...] = (_by_webhook, _unauthorized, _forbidden, _not_found, _conflict, _rejected)
+_READINGS: tuple[Reading, ...] = (
+    _by_webhook,
+    _unauthorized,
+    _forbidden,
+    _not_found,
+    _conflict,
+    _dry_run,
+    _invalid,
+    _rejected,
+)
 
 
 def _manager(cause: dict[str, object]) -> str:

@@ -14,10 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import Failed, InvalidOption, NotServed
-from ..kubernetes.manifest import Manifest, ObjectRef
+from ..kubernetes.findings import Finding, Schema, explained
+from ..kubernetes.manifest import Manifest, ObjectRef, ref_of
 from ..kubernetes.readiness import assess, rule_for
-from ..kubernetes.schema import Schema, problems
-from .claim import Claim
 
 XRD_API_VERSION = "apiextensions.crossplane.io/v1"
 XRD_KIND = "CompositeResourceDefinition"
@@ -41,8 +40,8 @@ class Definition:
     manifest: Manifest = field(compare=False)
     schemas: Mapping[str, Schema] = field(default_factory=dict, compare=False)
 
-    def require_offered(self) -> None:
-        """Raises Failed when the API server does not serve the kind yet, and says why."""
+    def require_offered(self, ref: ObjectRef) -> None:
+        """Raises Failed when the API server does not serve the kind yet, and InvalidOption when it never will."""
         verdict = assess(self.manifest, rule_for(self.manifest))
         if not verdict.ready:
             message = verdict.condition.message if verdict.condition else ""
@@ -50,21 +49,29 @@ class Definition:
                 f"the definition {self.name} is not offered: {verdict} {message}".rstrip(),
                 next_step="mend the definition, or run playbook pnow.infra.bootstrap again",
             )
-
-    def check(self, claim: Claim) -> None:
-        """Raises InvalidOption naming everything in a claim that the schema does not allow."""
-        version = claim.ref.api_version.rpartition("/")[2]
-        if version not in self.schemas:
+        if _version(ref) not in self.schemas:
             raise InvalidOption(
-                f"{claim.ref} asks for version {version} of {self.name}, which serves {', '.join(self.schemas)}",
+                f"{ref} asks for version {_version(ref)} of {self.name}, which serves {', '.join(self.schemas)}",
                 next_step="correct api_version",
             )
-        spec = self.schemas[version].get("properties", {}).get("spec", {}).get("properties", {})
-        found = list(problems(dict(claim.parameters), spec.get("parameters") or {}, "parameters"))
-        if not self.claimed and claim.connection_secret and "writeConnectionSecretToRef" not in spec:
-            found.append(f"connection_secret is set, and {self.name} knows no spec.writeConnectionSecretToRef")
-        if found:
-            raise InvalidOption(f"{claim.ref}: {'; '.join(found)}", next_step="correct the claim, nothing was sent")
+
+    def refusal(self, manifest: Manifest, findings: Iterable[Finding]) -> InvalidOption:
+        """What the API server finds wrong with a claim, with the names and values that the schema knows instead."""
+        ref = ref_of(manifest)
+        schema = self.schemas.get(_version(ref))
+        told = "; ".join(self._sentence(finding, manifest, schema) for finding in findings)
+        return InvalidOption(f"{ref}: {told}", next_step="correct the claim, nothing was written")
+
+    def _sentence(self, finding: Finding, manifest: Manifest, schema: Schema | None) -> str:
+        if finding.field == "spec.writeConnectionSecretToRef":
+            return f"connection_secret is set, and {self.name} knows no {finding.field}"
+        # Parameters are an option of their own.
+        inside = "spec." if finding.field.startswith("spec.parameters") else ""
+        return explained(finding, manifest, schema, inside)
+
+
+def _version(ref: ObjectRef) -> str:
+    return ref.api_version.rpartition("/")[2]
 
 
 def definition_of(ref: ObjectRef, xrds: Iterable[Manifest]) -> Definition:

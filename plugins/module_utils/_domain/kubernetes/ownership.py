@@ -16,6 +16,9 @@ from typing import Any
 
 from .manifest import FIELD_MANAGER, Manifest
 
+# What the API server and the controllers keep beside what was asked for; an apply that changes nothing else is none.
+_BOOKKEEPING = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink")
+
 _IDENTITY = ("apiVersion", "kind")
 _IDENTITY_METADATA = ("name", "namespace")
 
@@ -31,6 +34,29 @@ def owned_view(live: Manifest, desired: Manifest) -> dict[str, Any]:
     """The live values of the fields that are ours; equal to ``desired_view(desired)`` when nothing is to be done."""
     view = _project(live, desired, _applied_fields(live))
     return desired_view(view)
+
+
+def as_wanted(live: Manifest, desired: Manifest) -> bool:
+    """Whether an object is as wanted for all that can be told here; where it is not, the API server has to be asked."""
+    return _same_json(owned_view(live, desired), desired_view(desired))
+
+
+def would_change(live: Manifest, answer: Manifest, desired: Manifest) -> bool:
+    """Whether applying ``desired`` changes anything, judged by what the API server would store, ``answer``."""
+    if _same_json(_kept(live), _kept(answer)):
+        return False
+    return not _same_json(owned_view(live, desired), owned_view(answer, desired))
+
+
+def _kept(manifest: Manifest) -> dict[str, Any]:
+    """An object without bookkeeping, and without its status, which others change at any moment."""
+    metadata = {key: value for key, value in manifest.get("metadata", {}).items() if key not in _BOOKKEEPING}
+    return {key: value for key, value in {**manifest, "metadata": metadata}.items() if key != "status"}
+
+
+def _same_json(one: Any, other: Any) -> bool:
+    """Equality in which ``true`` is not 1, as it is to Python."""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
 def _with_metadata(view: dict[str, Any], metadata: dict[str, Any]) -> dict[str, Any]:

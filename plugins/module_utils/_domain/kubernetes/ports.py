@@ -54,8 +54,11 @@ class Kubernetes(Protocol):
     def scan(self, api_version: str, kind: str, namespace: str = "", labels: str = "") -> Iterator[Manifest]:
         """The same objects one by one, a page of them in memory; each as it is when its page is read."""
 
-    def apply(self, manifest: Manifest, *, force: bool = False) -> Manifest:
-        """Server-side apply with strict field validation. Raises FieldConflict unless ``force``."""
+    def apply(self, manifest: Manifest, *, force: bool = False, dry_run: bool = False) -> Manifest:
+        """Server-side apply with strict field validation. Raises Invalid, and FieldConflict unless ``force``.
+
+        With ``dry_run`` the answer is what would be stored, and nothing is. Raises DryRunRefused.
+        """
 
     def delete(self, ref: ObjectRef, *, uid: str) -> None:
         """Deletes that very object, foreground. One that is gone, or has another uid by now, is not an error."""

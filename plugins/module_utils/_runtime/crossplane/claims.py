@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..._domain.crossplane.claim import (
@@ -21,22 +21,37 @@ from ..._domain.crossplane.claim import (
 from ..._domain.crossplane.definition import XRD_API_VERSION, XRD_KIND, definition_of
 from ..._domain.crossplane.packages import explained
 from ..._domain.crossplane.readiness import CROSSPLANE_RULE
-from ..._domain.errors import Failed, Forbidden, InfraError, InvalidOption, NotServed, TimedOut, Unreachable
+from ..._domain.errors import (
+    Failed,
+    FieldConflict,
+    Forbidden,
+    InfraError,
+    InvalidOption,
+    NotServed,
+    TimedOut,
+    Unreachable,
+)
 from ..._domain.kubernetes.blockers import Blocker, deepest_first, summary
+from ..._domain.kubernetes.entries import require_texts
+from ..._domain.kubernetes.findings import Invalid
 from ..._domain.kubernetes.gitops import require_free
 from ..._domain.kubernetes.manifest import Condition, Manifest, ObjectRef, being_deleted, conditions, ref_of
+from ..._domain.kubernetes.ownership import as_wanted
 from ..._domain.kubernetes.ports import Kubernetes
 from ..._domain.kubernetes.readiness import Phase, assess
 from ..._domain.plan import Plan
 from ..._domain.ports import Clock
 from ..._domain.units import seconds
-from ..kubernetes.applying import apply_all, observe, observe_served, plan_apply, plan_delete
+from ..kubernetes.applying import Apply, apply_all, observe, observe_served, plan_apply, plan_delete
 from ..kubernetes.waiting import BLAME_LIMIT, Deadline, Waited, await_all
 from ..task import Outcome, Request
 from .claim_tree import Settling, abandoned, blockers_of, readable_definitions, trees
 from .packages import unhealthy_packages
 from .protection import require_unused
 from .removing import await_gone, delete_all
+
+# The options whose values are texts.
+_TEXTS = ("labels", "annotations", "composition_selector", "composition_revision_selector")
 
 
 def reconcile_claims(request: Request, api: Kubernetes, clock: Clock) -> Outcome:
@@ -51,6 +66,9 @@ def reconcile_claims(request: Request, api: Kubernetes, clock: Clock) -> Outcome
 
 def claims_from(entries: Sequence[Mapping[str, Any]]) -> list[Claim]:
     """The claims of option ``claims``. Raises InvalidOption, also when one is named twice."""
+    for position, entry in enumerate(entries):
+        for option in _TEXTS:
+            require_texts(entry.get(option), f"claims[{position}].{option}")
     claims = [claim_from(entry, position) for position, entry in enumerate(entries)]
     places = {claim.ref: position for position, claim in reversed(list(enumerate(claims)))}
     for position, claim in enumerate(claims):
@@ -81,11 +99,9 @@ def _present(request: Request, api: Kubernetes, claims: Sequence[Claim], deadlin
         observed = observe(api, refs, unserved_is_absent=True)
     else:
         observed = observe_served(api, refs, deadline.clock)
-    applies = plan_apply([claim.manifest(_style(api, claim.ref)) for claim in claims], observed)
+    desired = [claim.manifest(_style(api, claim.ref)) for claim in claims]
+    applies = _planned(request, api, desired, observed)
     plan = Plan(tuple(applies))
-    changing = {ref_of(item.manifest) for item in applies}
-    _check(request, api, [claim for claim in claims if claim.ref in changing], observed)
-    require_places(api, refs)
     if request.check_mode:
         return Outcome(plan, {"claims": [claim_fact(ref, observed[ref]) for ref in refs]})
     _await_departures(request, api, observed, deadline)
@@ -97,22 +113,46 @@ def _present(request: Request, api: Kubernetes, claims: Sequence[Claim], deadlin
     return Outcome(plan, {"claims": [claim_fact(ref, live[ref]) for ref in refs]})
 
 
-def _check(
-    request: Request, api: Kubernetes, changing: Sequence[Claim], observed: Mapping[ObjectRef, Manifest | None]
-) -> None:
-    """Everything that can be known to be wrong before the first write."""
-    if not changing:
-        return
-    definitions = _definitions(request, api)
-    for claim in changing:
-        live = observed[claim.ref]
-        if live is not None and request.options["gitops_owned"] == "refuse":
+def _planned(
+    request: Request, api: Kubernetes, desired: Sequence[Manifest], observed: Mapping[ObjectRef, Manifest | None]
+) -> list[Apply]:
+    """The applies that are needed. Raises everything that can be known to be wrong before the first write."""
+    refs = [ref_of(manifest) for manifest in desired if not _is_as_wanted(observed[ref_of(manifest)], manifest)]
+    definitions = _definitions(request, api) if refs else None
+    if definitions is not None:
+        for ref in refs:
+            definition_of(ref, definitions).require_offered(ref)
+    require_places(api, [ref_of(manifest) for manifest in desired])
+    try:
+        applies = plan_apply(request, api, desired, observed)
+    except Invalid as error:
+        raise _in_words(error, desired, definitions) from error
+    except FieldConflict:
+        _require_free(request, [observed[ref] for ref in refs])  # the better reason, and another way out
+        raise
+    changing = {ref: observed[ref] for ref in (ref_of(item.manifest) for item in applies)}
+    _require_free(request, changing.values())
+    if changing:
+        _warn_of_doubles(request, api, changing, definitions or [])
+    return applies
+
+
+def _require_free(request: Request, changing: Iterable[Manifest | None]) -> None:
+    if request.options["gitops_owned"] == "refuse":
+        for live in filter(None, changing):
             require_free(live)
-        if definitions is not None:
-            definition = definition_of(claim.ref, definitions)
-            definition.require_offered()
-            definition.check(claim)
-    _warn_of_doubles(request, api, {claim.ref: observed[claim.ref] for claim in changing}, definitions or [])
+
+
+def _is_as_wanted(live: Manifest | None, manifest: Manifest) -> bool:
+    return live is not None and as_wanted(live, manifest)
+
+
+def _in_words(error: Invalid, desired: Sequence[Manifest], definitions: Sequence[Manifest] | None) -> InfraError:
+    """What the API server refuses, in words that the definition has for it, if that can be read."""
+    if definitions is None:
+        return error
+    manifest = next(manifest for manifest in desired if ref_of(manifest) == error.ref)
+    return definition_of(error.ref, definitions).refusal(manifest, error.findings)
 
 
 def _warn_of_doubles(
@@ -136,11 +176,10 @@ def _warn_of_doubles(
 
 
 def _definitions(request: Request, api: Kubernetes) -> list[Manifest] | None:
-    """The platform's definitions; None when they can not be read, for then the API server's own checks have to do."""
+    """The platform's definitions; None when they can not be read, for the API server judges without them, too."""
     try:
         return api.list_objects(XRD_API_VERSION, XRD_KIND)
-    except Forbidden as error:
-        request.reporter.warn(f"claims are not checked against their definitions: {error}")
+    except Forbidden:
         return None
     except NotServed:
         if request.check_mode:

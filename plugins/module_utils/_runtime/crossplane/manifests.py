@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from ..._domain.errors import Failed, InvalidOption, TimedOut
+from ..._domain.errors import Failed, InvalidOption, NotServed, TimedOut
 from ..._domain.kubernetes.blockers import Blocker, blocker, summary
+from ..._domain.kubernetes.entries import manifests_from
 from ..._domain.kubernetes.manifest import Manifest, ObjectRef, ref_of
 from ..._domain.kubernetes.ports import Kubernetes
 from ..._domain.kubernetes.readiness import Phase, Readiness, assess, rule_for
@@ -30,7 +30,7 @@ PUBLIC_KEYS = frozenset({"username", "endpoint", "host", "port", "database", "ss
 
 def reconcile_manifests(request: Request, api: Kubernetes, clock: Clock) -> Outcome:
     """Applies, or deletes in reverse order, the objects of option ``manifests`` and waits for them."""
-    desired = [_checked(entry, position) for position, entry in enumerate(request.options["manifests"])]
+    desired = manifests_from(request.options["manifests"])
     deadline = Deadline.after(clock, seconds(request.options["wait_timeout"], "wait_timeout"))
     api = api.bounded_by(deadline.moment)
     for manifest in desired:
@@ -46,7 +46,8 @@ def _present(request: Request, api: Kubernetes, desired: Sequence[Manifest], dea
         observed = observe(api, refs, unserved_is_absent=True)
     else:
         observed = observe_served(api, refs, deadline.clock)
-    applies = plan_apply(desired, observed)
+    _require_places(api, refs)
+    applies = plan_apply(request, api, desired, observed)
     plan = Plan(tuple(applies))
     facts = {"objects": [_fact(ref_of(manifest)) for manifest in desired]}
     if request.check_mode:
@@ -62,6 +63,7 @@ def _present(request: Request, api: Kubernetes, desired: Sequence[Manifest], dea
 def _absent(request: Request, api: Kubernetes, unwanted: Sequence[Manifest], deadline: Deadline) -> Outcome:
     refs = [ref_of(manifest) for manifest in unwanted]
     observed = observe(api, refs, unserved_is_absent=True)
+    _require_places(api, refs)
     for manifest in unwanted:
         observed[ref_of(manifest)] = _ours(request, manifest, observed[ref_of(manifest)])
     existing = {ref: manifest for ref, manifest in observed.items() if manifest is not None}
@@ -75,6 +77,21 @@ def _absent(request: Request, api: Kubernetes, unwanted: Sequence[Manifest], dea
     if request.options["wait"]:
         await_gone(api, existing, deadline, request.reporter, changed=plan.changed)
     return Outcome(plan, facts)
+
+
+def _require_places(api: Kubernetes, refs: Sequence[ObjectRef]) -> None:
+    """Raises InvalidOption when one has no namespace where its kind needs one, or the other way round."""
+    for ref in refs:
+        try:
+            namespaced = api.served(ref.api_version, ref.kind).namespaced
+        except NotServed:  # an earlier task would have installed it
+            continue
+        if namespaced and not ref.namespace:
+            raise InvalidOption(f"{ref} has no metadata.namespace, which a {ref.kind} needs", next_step="add it")
+        if ref.namespace and not namespaced:
+            raise InvalidOption(
+                f"{ref} is in no namespace, its kind is cluster-scoped", next_step="leave metadata.namespace out"
+            )
 
 
 def _ours(request: Request, unwanted: Manifest, live: Manifest | None) -> Manifest | None:
@@ -113,25 +130,10 @@ def _blockers(waited: Waited) -> list[Blocker]:
     return [item for item in found if item is not None]
 
 
-def _checked(entry: Mapping[str, Any], position: int) -> Manifest:
-    """The manifest with ``stringData`` encoded, so that it can be compared with what the server returns."""
-    manifest = dict(entry)
-    for key in ("apiVersion", "kind"):
-        if not isinstance(manifest.get(key), str) or not manifest[key]:
-            raise InvalidOption(f"manifests[{position}] has no {key}", next_step=f"add {key}")
-    if not isinstance(manifest.get("metadata"), dict) or not manifest["metadata"].get("name"):
-        raise InvalidOption(f"manifests[{position}] ({manifest['kind']}) has no metadata.name", next_step="add it")
-    plain = manifest.pop("stringData", None)
-    if plain:
-        encoded = {key: base64.b64encode(str(value).encode()).decode() for key, value in plain.items()}
-        manifest["data"] = {**(manifest.get("data") or {}), **encoded}
-    return manifest
-
-
 def _remember_secrets(manifest: Manifest, redactor: Redactor) -> None:
     if manifest["kind"] == "Secret":
         for key, value in (manifest.get("data") or {}).items():
-            if key not in PUBLIC_KEYS:
+            if key not in PUBLIC_KEYS and value:
                 redactor.remember(base64.b64decode(value).decode(errors="replace"))
 
 

@@ -12,11 +12,13 @@ from typing import Any
 
 from ..._domain.errors import InfraError, NotServed
 from ..._domain.kubernetes.manifest import Manifest, ObjectRef, being_deleted, ref_of, uid
-from ..._domain.kubernetes.ownership import desired_view, owned_view
+from ..._domain.kubernetes.ownership import as_wanted, desired_view, owned_view, would_change
 from ..._domain.kubernetes.ports import Kubernetes
 from ..._domain.plan import Action
 from ..._domain.ports import Clock, Reporter
 from ..._domain.redact import HIDDEN
+from ..task import Request
+from .asking import Judge
 
 # From this many objects of one kind and namespace on, one LIST is cheaper than a GET each.
 LIST_FROM = 3
@@ -87,20 +89,34 @@ def _observe_group(api: Kubernetes, refs: Sequence[ObjectRef]) -> dict[ObjectRef
     return {ref: found.get(ref) for ref in refs}
 
 
-def plan_apply(desired: Iterable[Manifest], observed: Mapping[ObjectRef, Manifest | None]) -> list[Apply]:
-    """The applies that are needed, in the order of ``desired``. An object on its way out counts as gone."""
-    applies = []
+def plan_apply(
+    request: Request, api: Kubernetes, desired: Iterable[Manifest], observed: Mapping[ObjectRef, Manifest | None]
+) -> list[Apply]:
+    """The applies that are needed, in the order of ``desired``, each as the API server itself says what it would do.
+
+    An object on its way out counts as gone. Raises what the API server refuses.
+    """
+    judge = Judge(request, api)
+    applies: list[Apply] = []
     for manifest in desired:
-        ref = ref_of(manifest)
-        live = observed[ref]
-        exists = live is not None and not being_deleted(live)
-        before = owned_view(live, manifest) if live is not None and exists else {}
-        after = desired_view(manifest)
-        if not exists or before != after:
-            shown = _without_secrets(ref.kind, before, after)
-            verb = "patch" if exists else "create"
-            applies.append(Apply(verb, str(ref), before=shown[0], after=shown[1], manifest=manifest))
+        live = observed[ref_of(manifest)]
+        leaving = live is not None and being_deleted(live)
+        if live is not None and not leaving and as_wanted(live, manifest):
+            continue
+        # Of an object that takes the place of another one the server could only speak as of a change.
+        answer = None if leaving else judge.answer(manifest, [item.manifest for item in applies])
+        before = None if leaving else live
+        if before is None or answer is None or would_change(before, answer, manifest):
+            applies.append(_apply(manifest, before, answer))
     return applies
+
+
+def _apply(manifest: Manifest, live: Manifest | None, answer: Manifest | None) -> Apply:
+    before = owned_view(live, manifest) if live is not None else {}
+    after = owned_view(answer, manifest) if answer is not None else desired_view(manifest)
+    ref = ref_of(manifest)
+    shown = _without_secrets(ref.kind, before, after)
+    return Apply("create" if live is None else "patch", str(ref), before=shown[0], after=shown[1], manifest=manifest)
 
 
 def apply_all(

@@ -9,6 +9,7 @@ import pytest
 
 from ansible_collections.pnow.infra.plugins.module_utils._domain.errors import Forbidden, InUse, NotServed, TimedOut
 from ansible_collections.pnow.infra.plugins.module_utils._domain.kubernetes.manifest import Manifest, ObjectRef
+from ansible_collections.pnow.infra.plugins.module_utils._domain.kubernetes.ports import Served
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.crossplane.claim_info import describe_claims
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.crossplane.claims import reconcile_claims
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.crossplane.manifests import reconcile_manifests
@@ -245,6 +246,7 @@ def test_who_may_not_read_usages_is_left_to_the_webhook(clock: ScriptedClock, re
 
 def test_any_manifest_in_use_is_kept(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
     api = ScriptedKubernetes(clock, in_use(role(**GOOD)), usage(ROLE, reason="r"))
+    api.kinds[ROLE.kind] = Served("roles", namespaced=False)
     unwanted = {"apiVersion": ROLE.api_version, "kind": ROLE.kind, "metadata": {"name": ROLE.name}}
     with pytest.raises(InUse, match="Role dev-user is in use"):
         reconcile_manifests(request(reporter, state="absent", manifests=[unwanted]), api, clock)

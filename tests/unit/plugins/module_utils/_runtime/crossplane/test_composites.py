@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.pnow.infra.plugins.module_utils._domain.errors import InfraError, InvalidOption
+from ansible_collections.pnow.infra.plugins.module_utils._domain.kubernetes.findings import Finding, Invalid
 from ansible_collections.pnow.infra.plugins.module_utils._domain.kubernetes.manifest import Manifest, ObjectRef
 from ansible_collections.pnow.infra.plugins.module_utils._domain.kubernetes.ports import Served
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.crossplane.claim_info import describe_claims
@@ -100,7 +101,6 @@ def test_absent_follows_what_a_composite_is_composed_of(clock: ScriptedClock, re
     [
         ("no namespace", {"namespace": None}, "Cache dev-cache has no namespace, which a namespaced composite needs"),
         ("cluster-scoped", {"kind": "ClusterCache"}, "ClusterCache dev/dev-cache is in no namespace"),
-        ("connection", {"connection_secret": "x"}, "caches.database.example.org knows no spec.writeConnectionSecretTo"),
         ("group", {"kind": "Cash"}, "database.example.org offers Cache, ClusterCache"),
     ],
 )
@@ -112,6 +112,15 @@ def test_a_wrong_mix_is_explained(
         reconcile_claims(request(reporter, claims=[MADE_NAME | options]), api, clock)
     assert says in str(caught.value), case
     assert api.writes == []
+
+
+def test_a_connection_secret_that_the_definition_does_not_know_is_explained(
+    clock: ScriptedClock, reporter: ScriptedReporter
+) -> None:
+    api = modern(clock, unclaimed())
+    api.refuses["dry-run"] = Invalid(MADE, [Finding("spec.writeConnectionSecretToRef", "field not declared in schema")])
+    with pytest.raises(InvalidOption, match=r"caches\.database\.example\.org knows no spec\.writeConnectionSecretTo"):
+        reconcile_claims(request(reporter, claims=[MADE_NAME | {"connection_secret": "x"}]), api, clock)
 
 
 def test_a_definition_without_claims_is_explained(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
