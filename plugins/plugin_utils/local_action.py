@@ -16,6 +16,8 @@ from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+from ..module_utils._domain.errors import InvalidOption
+from ..module_utils._domain.plain import plain
 from ..module_utils._runtime.arguments import extended_environment
 from ..module_utils._runtime.task import Result, Task, execute
 
@@ -49,20 +51,25 @@ class LocalAction(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> Result:
         result: Result = super().run(tmp, task_vars)
+        try:
+            arguments = plain(self._task.args)
+        except InvalidOption as error:
+            return {**result, "failed": True, "msg": f"{self._task.action}: {error}"}
         if not self._runs_here():
             wrap_async = bool(self._task.async_val) and not self._connection.has_native_async
-            return {**result, **self._execute_module(task_vars=task_vars, wrap_async=wrap_async)}
+            done = self._execute_module(module_args=arguments, task_vars=task_vars, wrap_async=wrap_async)
+            return {**result, **done}
         environment: dict[str, Any] = {}
         self._compute_environment_string(environment)
         extended_environment(environment)
-        return {**result, **self._run_here(str((task_vars or {}).get("inventory_hostname", "localhost")))}
+        return {**result, **self._run_here(arguments, str((task_vars or {}).get("inventory_hostname", "localhost")))}
 
     def _runs_here(self) -> bool:
         return self._connection.transport == "local" and not self._connection.become and not self._task.async_val
 
-    def _run_here(self, host: str) -> Result:
+    def _run_here(self, arguments: dict[str, Any], host: str) -> Result:
         validator = ArgumentSpecValidator(dict(self.task.arguments), **self.task.constraints)
-        validated = validator.validate(self._task.args)
+        validated = validator.validate(arguments)
         if validated.error_messages:
             return {"failed": True, "msg": f"{self._task.action}: {_spoken(validated)}"}
         return execute(self.task, validated.validated_parameters, self._task.check_mode, DisplayReporter(host))

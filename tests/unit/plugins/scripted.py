@@ -139,7 +139,7 @@ class ScriptedKubernetes:
 
     def _note(self, verb: str, ref: ObjectRef) -> None:
         self.requests.append(f"{verb} {ref}")
-        for refused in (verb, f"{verb} {ref.kind}"):
+        for refused in (verb, f"{verb} {ref.kind}", f"{verb} {ref}"):
             if refused in self.refuses:
                 raise self.refuses[refused]
 

@@ -20,6 +20,7 @@ from ansible_collections.pnow.infra.plugins.module_utils._clients.kubernetes imp
 from ansible_collections.pnow.infra.plugins.module_utils._clients.kubernetes.api import KubernetesApi
 from ansible_collections.pnow.infra.plugins.module_utils._clients.kubernetes.policy import Policy
 from ansible_collections.pnow.infra.plugins.module_utils._domain import errors
+from ansible_collections.pnow.infra.plugins.module_utils._domain.kubernetes.findings import Invalid
 from ansible_collections.pnow.infra.plugins.module_utils._domain.kubernetes.manifest import ObjectRef
 from ansible_collections.pnow.infra.plugins.module_utils._domain.kubernetes.ports import Served
 from tests.unit.plugins.scripted import ScriptedClock
@@ -112,6 +113,15 @@ def test_apply_is_strict_and_ours(api_server: ScriptedApiServer, api: Kubernetes
     assert second.query["force"] == "true"
     assert first.header("Content-Type") == ["application/apply-patch+yaml"]
     assert json.loads(first.body) == WANTED
+
+
+def test_a_dry_run_is_the_same_request(api_server: ScriptedApiServer, api: KubernetesApi) -> None:
+    api_server.on(PATCH, reply(200, LIVE))
+    assert api.apply(WANTED, force=True, dry_run=True) == LIVE
+    api.apply(WANTED, force=True)
+    asked, done = api_server.requests(PATCH)
+    assert asked.query == {**done.query, "dryRun": "All"}
+    assert asked.body == done.body
 
 
 def test_delete_means_one_very_object(api_server: ScriptedApiServer, api: KubernetesApi) -> None:
@@ -512,6 +522,49 @@ def test_a_webhook_that_denies_is_quoted_and_not_asked_again(
     assert 'admission webhook "policy.example.org" refuses to patch Database dev/dev-database: ' in error.message
     assert "databases in dev are small" in error.message
     assert len(api_server.requests(PATCH)) == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "causes", "says"),
+    [
+        (
+            500,
+            "failed to create typed patch object (x): .spec.size: no text, got &value.valueUnstructured{Value:1}",
+            [],
+            "the API server refuses Database dev/dev-database: spec.size: no text, got 1",
+        ),
+        (
+            422,
+            "is invalid",
+            [{"field": "spec.size", "message": "Required value"}, {"field": "spec.b", "message": "odd"}],
+            "the API server refuses Database dev/dev-database: spec.size is missing; spec.b: odd",
+        ),
+        (400, 'strict decoding error: unknown field "spec.sise"', [], "spec.sise is not known"),
+    ],
+)
+def test_a_wrong_object_is_told_field_by_field_and_not_sent_again(
+    api_server: ScriptedApiServer, api: KubernetesApi, *, code: int, message: str, causes: list[Any], says: str
+) -> None:
+    api_server.on(PATCH, refuse(code, message, "Invalid", causes=causes))
+    error = failed(api, "apply")
+    assert isinstance(error, Invalid)
+    assert says in error.message
+    assert len(api_server.requests(PATCH)) == 1
+
+
+def test_who_can_not_answer_a_dry_run_is_told_apart(api_server: ScriptedApiServer, api: KubernetesApi) -> None:
+    api_server.on(PATCH, refuse(400, 'admission webhook "policy.example.org" does not support dry run', "BadRequest"))
+    error = failed(api, "apply")
+    assert isinstance(error, errors.DryRunRefused)
+    assert 'admission webhook "policy.example.org" does not support dry run' in error.message
+
+
+def test_an_object_that_names_what_does_not_exist(api_server: ScriptedApiServer, api: KubernetesApi) -> None:
+    details = {"name": "reader", "group": "rbac.authorization.k8s.io", "kind": "roles"}
+    api_server.on(PATCH, refuse(404, 'roles.rbac.authorization.k8s.io "reader" not found', "NotFound", **details))
+    error = failed(api, "apply")
+    assert isinstance(error, errors.Rejected)
+    assert 'which names what does not exist: roles.rbac.authorization.k8s.io "reader" not found' in error.message
 
 
 def test_a_deletion_that_a_webhook_denies_is_not_taken_for_done(

@@ -7,7 +7,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.pnow.infra.plugins.module_utils._domain.kubernetes.ownership import desired_view, owned_view
+from ansible_collections.pnow.infra.plugins.module_utils._domain.kubernetes.ownership import (
+    as_wanted,
+    desired_view,
+    owned_view,
+    would_change,
+)
 
 
 def live(spec: dict[str, Any], applied: dict[str, Any] | None = None, manager: str = "pnow.infra") -> dict[str, Any]:
@@ -66,6 +71,36 @@ def test_owned_fields_decide(
 ) -> None:
     desired = wanted(desired_spec)
     assert (owned_view(live(live_spec, applied), desired) == desired_view(desired)) is equal, case
+
+
+@pytest.mark.parametrize(
+    ("case", "stored", "answered", "changes"),
+    [
+        ("the same", {"a": "1Gi"}, {"a": "1Gi"}, False),
+        ("our field", {"a": "1Gi"}, {"a": "2Gi"}, True),
+        ("nothing but a field of others", {"a": "1Gi", "b": 1}, {"a": "1Gi", "b": 2}, False),
+        ("a boolean for a number", {"a": 1}, {"a": True}, True),
+    ],
+)
+def test_what_the_server_would_store_decides(
+    case: str, stored: dict[str, Any], answered: dict[str, Any], changes: bool
+) -> None:
+    answer = live(answered, {"f:a": {}})
+    answer["metadata"] |= {"resourceVersion": "8", "generation": 9}
+    answer["status"] = {"x": 2}
+    assert would_change(live(stored, {"f:a": {}}), answer, wanted({"a": "1024Mi"})) is changes, case
+
+
+def test_a_field_that_others_keep_as_it_is_is_no_change() -> None:
+    shared = live({"a": 1, "b": 2}, {"f:a": {}, "f:b": {}})
+    assert not as_wanted(shared, wanted({"a": 1}))
+    assert not would_change(shared, live({"a": 1, "b": 2}, {"f:a": {}}), wanted({"a": 1}))
+    assert would_change(shared, live({"a": 1}, {"f:a": {}}), wanted({"a": 1}))
+
+
+def test_true_is_not_one() -> None:
+    assert as_wanted(live({"a": 1}, {"f:a": {}}), wanted({"a": 1}))
+    assert not as_wanted(live({"a": 1}, {"f:a": {}}), wanted({"a": True}))
 
 
 def test_fields_of_another_manager_are_not_ours() -> None:
