@@ -28,14 +28,16 @@ _TYPED = "failed to create typed patch object"
 _TYPED_FINDING = re.compile(r"^\s*\.(.+?): (.*)$", re.MULTILINE)
 _STRICT = re.compile(r'unknown field "([^"]+)"')
 _STEP = re.compile(r"\.?([^.\[\]]+)|\[([^\]]*)\]")
-_TYPES = re.compile(r"(?:expected|must be of type) ([a-z,]+(?: \([a-z ]+\))?)")
+_EXPECTED = re.compile(r"^expected ([a-z]+)")
 # What the server says of a value, and what that means.
 _READINGS = (
+    (re.compile(r"must be of type (\S+): "), "which is not of type {}"),
     (re.compile(r"should match '(.*)'$"), "which does not match {}"),
     (re.compile(r"should be greater than or equal to (\S+)$"), "the least allowed is {}"),
     (re.compile(r"should be less than or equal to (\S+)$"), "the most allowed is {}"),
 )
 _SUPPORTED = re.compile(r"^Unsupported value: .*: supported values: (.*)$")
+_NO_FIELD = "<nil>"
 _GO = re.compile(r"&value\.valueUnstructured\{Value:(.*?)\}")
 _MISSING = object()
 
@@ -66,8 +68,8 @@ def findings_in(message: str, causes: Iterable[Mapping[str, Any]]) -> list[Findi
     else:
         found = [Finding(str(cause["field"]), str(cause.get("message"))) for cause in causes if cause.get("field")]
         found += [Finding(field, _UNKNOWN) for field in _STRICT.findall(message)]
-    # What is said of no field is said of one, too.
-    named = [finding for finding in found if finding.field != "<nil>"]
+    # What is said of no field is said of one, too, as a rule.
+    named = [finding for finding in found if finding.field != _NO_FIELD]
     return list(dict.fromkeys(named or found))
 
 
@@ -84,7 +86,7 @@ def explained(finding: Finding, manifest: Mapping[str, Any], schema: Schema | No
     if meaning:
         return f"{name} is {_shown(value)}, {meaning}"
     said = _GO.sub(r"\1", finding.message).replace(f"{path} in body ", "")
-    return inert(f"{name}: {said}")
+    return inert(said.removeprefix('Invalid value: "": ') if path == _NO_FIELD else f"{name}: {said}")
 
 
 def _shown(value: Any) -> str:
@@ -95,7 +97,7 @@ def _meaning(message: str, path: str, schema: Schema | None) -> str:
     """What is wrong with a value; empty when the server's own words have to do."""
     if said := _SUPPORTED.search(message):
         return f"allowed are {said.group(1).replace(chr(34), '')}"
-    if said := _TYPES.search(message):
+    if said := _EXPECTED.search(message):  # it says "numeric" of an integer, and "map" of an object
         return f"which is not of type {(_at(schema, path) or {}).get('type') or said.group(1)}"
     for pattern, meaning in _READINGS:
         if said := pattern.search(message):

@@ -20,13 +20,13 @@ from .manifest import FIELD_MANAGER, Manifest
 _BOOKKEEPING = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink")
 
 _IDENTITY = ("apiVersion", "kind")
-_IDENTITY_METADATA = ("name", "namespace")
+_NOT_ASKED_FOR = ("name", "namespace", *_BOOKKEEPING)
 
 
 def desired_view(desired: Manifest) -> dict[str, Any]:
-    """What we want of an object, without what merely says which object it is."""
+    """What we want of an object, without what merely says which object it is, and what only the server can set."""
     view = {key: value for key, value in desired.items() if key not in _IDENTITY}
-    metadata = {key: value for key, value in desired.get("metadata", {}).items() if key not in _IDENTITY_METADATA}
+    metadata = {key: value for key, value in desired.get("metadata", {}).items() if key not in _NOT_ASKED_FOR}
     return _with_metadata(view, metadata)
 
 

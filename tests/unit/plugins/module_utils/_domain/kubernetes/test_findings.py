@@ -121,6 +121,12 @@ CELEBRATED = "Invalid value: 3: can not shrink"
             "Invalid value: 1: spec.gone in body should be odd",
             "spec.gone: Invalid value: 1: should be odd",
         ),
+        ("<nil>", 'Invalid value: "": "spec.neither" must not validate the schema (not)', '"spec.neither" must not'),
+        (
+            "spec.size",
+            'Invalid value: "tiny": spec.size in body must be of type date-time: "tiny"',
+            "of type date-time",
+        ),
         ("spec.count", "a\x1b[31mb\nc", "spec.count: ab c"),
     ],
 )
