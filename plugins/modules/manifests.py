@@ -13,6 +13,11 @@ description:
   - Brings a list of Kubernetes objects to the wanted state by server-side apply, and waits until they are ready.
   - An object whose owned fields are as wanted is not written to. Owned are the fields in the manifest, and those that
     this module applied earlier; a field that is no longer in the manifest is removed.
+  - Where they are not, the API server is asked by a dry run of the very apply. What it would not change is not written;
+    what it refuses (schema, immutable fields, quotas, admission) is refused before the first write. In check mode it is
+    the same request, so that the diff is what the server would store.
+  - What an earlier object of the task has to make first, as a namespace, can only be compared here. Who may not write
+    can run in check mode all the same, and is warned.
   - Ready means, by kind, for a C(CompositeResourceDefinition) established and offered, for a C(Provider) or C(Function)
     installed and healthy, for a C(CustomResourceDefinition) established, and for any other kind that it exists.
 author: pnow.infra contributors (@pnow)

@@ -13,8 +13,8 @@ description:
   - Brings a list of Crossplane claims to the wanted state, all of them at once, within one deadline.
   - A claim whose owned fields are as wanted is not written to. Otherwise it is applied on the server side with strict
     field validation; a field that is no longer wanted is removed. A claim is never replaced.
-  - Before the first write the claims are checked against their definitions, an unknown or impossible parameter is an
-    error that names what is known or allowed.
+  - Before the first write the API server is asked by a dry run of the very apply, in check mode, too. What it would not
+    change is not written. What it refuses is an error that names what the definition knows or allows instead.
   - A claim counts as ready when it, its composite and every managed resource behind it are ready for what they
     presently specify.
   - When that fails, the result's RV(ignore:blockers) name the objects that are to blame, causes first, down to what
