@@ -18,6 +18,7 @@ from ..task import Request
 EXISTING_NAMESPACE = "default"
 # Kinds whose objects say which other objects there can be.
 _DEFINITIONS = ("CustomResourceDefinition", "CompositeResourceDefinition")
+_OWN_NAME = re.compile(r'^\S+ "[^"]*" is forbidden: ')
 
 
 class Judge:
@@ -84,9 +85,10 @@ def _cures(other: Manifest, manifest: Manifest, error: InfraError) -> bool:
         return isinstance(error, (NamespaceMissing, Forbidden))
     if other["kind"] in _DEFINITIONS:
         group = manifest["apiVersion"].rpartition("/")[0]
-        return bool(other.get("spec", {}).get("group") == group)
+        return bool((other.get("spec") or {}).get("group") == group)
     if isinstance(error, Invalid):
         return False
-    # What the server misses or holds against the object it names, after the object itself.
+    # What it misses, or holds against the object, the server names after the object itself.
     _object, _colon, reason = error.message.partition(": ")
+    reason = _OWN_NAME.sub("", reason)
     return re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-]|\.\w)", reason) is not None

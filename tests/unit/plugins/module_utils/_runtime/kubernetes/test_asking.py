@@ -112,14 +112,19 @@ def test_a_namesake_in_that_namespace_says_nothing(clock: ScriptedClock, reporte
     assert planned(api, reporter, MAP, check_mode=True)
 
 
+def forbidden(reason: str) -> Rejected:
+    return Rejected(f'the API server refuses to patch Pod dev/app: pods "app" is forbidden: {reason}')
+
+
 @pytest.mark.parametrize(
     ("earlier", "refusal", "cured"),
     [
-        (made("ServiceAccount", "runner"), Rejected('pods "app": serviceaccount "runner" not found'), True),
-        (made("ServiceAccount", "run"), Rejected('pods "app": serviceaccount "runner" not found'), False),
-        (made("ServiceAccount", "app"), Rejected('pods "app": image is forbidden'), False),
-        (made("PriorityClass", "high", ""), Rejected("pods: no PriorityClass with name high was found"), True),
-        (made("ResourceQuota", "team"), Rejected("pods: exceeded quota: team, requested: pods=1"), True),
+        (made("ServiceAccount", "runner"), forbidden('serviceaccount "runner" not found'), True),
+        (made("ServiceAccount", "run"), forbidden('serviceaccount "runner" not found'), False),
+        (made("ServiceAccount", "app"), forbidden("its image is not signed"), False),
+        (made("ServiceAccount", "app"), forbidden('serviceaccount "app" not found'), True),
+        (made("PriorityClass", "high", ""), forbidden("no PriorityClass with name high was found"), True),
+        (made("ResourceQuota", "team"), forbidden("exceeded quota: team, requested: pods=1"), True),
         (made("ServiceAccount", "odd"), Invalid(ref_of(POD), [Finding("spec", "is odd")]), False),
         (
             made("CustomResourceDefinition", "x", "", spec={"group": ""}),
