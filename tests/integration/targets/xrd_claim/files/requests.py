@@ -18,8 +18,12 @@ def main(log: str, start: int) -> None:
         events = [json.loads(line) for line in file]
     ours = [event for event in events if event.get("userAgent", "").startswith("pnow.infra/")]
     done = [event for event in ours if event["stage"] == "ResponseComplete"]
-    verbs = Counter(event["verb"] for event in done if event.get("objectRef", {}).get("resource") == CLAIMS)
+    verbs = Counter(_verb(event) for event in done if event.get("objectRef", {}).get("resource") == CLAIMS)
     print(", ".join(f"{verb} {count}" for verb, count in sorted(verbs.items())))
+
+
+def _verb(event: dict[str, str]) -> str:
+    return "dry-run" if "dryRun=All" in event["requestURI"] else event["verb"]
 
 
 main(sys.argv[1], int(sys.argv[2]))
