@@ -29,7 +29,8 @@ DATABASES = "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistem
 SERVER = {
     "database": "SELECT datname, oid, pg_get_userbyid(datdba), datacl, datconnlimit, datallowconn FROM pg_database",
     "role": """SELECT rolname, oid, rolsuper, rolinherit, rolcreaterole, rolcreatedb, rolcanlogin, rolreplication,
-        rolbypassrls, rolconnlimit, rolvaliduntil, rolconfig, md5(rolpassword) FROM pg_authid""",
+        rolbypassrls, rolconnlimit, rolvaliduntil, md5(rolpassword) FROM pg_authid""",
+    "setting": "SELECT concat(setrole::regrole, ' in ', setdatabase), setconfig FROM pg_db_role_setting",
     "membership": """SELECT concat(roleid::regrole, ' to ', member::regrole, ' by ', grantor::regrole), admin_option,
         inherit_option, set_option FROM pg_auth_members""",
 }
