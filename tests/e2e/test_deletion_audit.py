@@ -19,8 +19,8 @@ from tests.e2e import strangers
 from tests.e2e.listing import Listing, await_equality, everything, kubernetes
 from tests.e2e.servers import ask, bootstrap
 
-# Of one that is in somebody else's namespace, of one that is in its own, and of one that stays.
-MET, MADE, BESIDE = "pr-70", "pr-7", "pr-701"
+# Of one that is in somebody else's namespace, one that is in its own, one that adopts its own, and one that stays.
+MET, MADE, ADOPTING, BESIDE = "pr-70", "pr-7", "pr-702", "pr-701"
 ELSEWHERE = "pr-70-stranger"
 QUIETLY = (sys.executable, "-m", "tests.quiet")
 INVENTORY = """\
@@ -36,7 +36,7 @@ environments:
 @pytest.fixture(scope="module")
 def inventories(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("inventories")
-    for name in (MET, MADE, BESIDE):
+    for name in (MET, MADE, ADOPTING, BESIDE):
         (folder / f"{name}.yml").write_text(INVENTORY.format(name=name))
     return folder
 
@@ -48,8 +48,8 @@ class Environment:
         self.name = name
         self._inventory = f"--inventory={inventories / name}.yml"
 
-    def provision(self) -> str:
-        return self._play("provision")
+    def provision(self, *arguments: str) -> str:
+        return self._play("provision", *arguments)
 
     def delete(self, *arguments: str, quietly: bool = False) -> str:
         return self._play("delete", f"--extra-vars=confirm={self.name}", *arguments, quietly=quietly)
@@ -151,6 +151,18 @@ def test_in_a_namespace_of_its_own(beside: Environment, inventories: Path) -> No
     assert changes(environment.delete()) == 1
     await_equality(before)
     assert changes(environment.delete(quietly=True)) == 0
+    usable(beside.name)
+
+
+def test_in_a_namespace_that_is_adopted(beside: Environment, inventories: Path) -> None:
+    environment = Environment(inventories, ADOPTING)
+    before = everything()
+    strangers.kubectl("create", [strangers.manifest("v1", "Namespace", ADOPTING)])
+    assert "used as it is" not in environment.provision("--extra-vars=environment_adopt=true")
+    mark = r"--output=jsonpath={.metadata.annotations.pnow\.infra/created}"
+    assert ask("kubectl", "get", "namespace", ADOPTING, mark) == "true"
+    environment.delete()
+    await_equality(before)
     usable(beside.name)
 
 
