@@ -20,6 +20,11 @@ description:
     can run in check mode all the same, and is warned.
   - Ready means, by kind, for a C(CompositeResourceDefinition) established and offered, for a C(Provider) or C(Function)
     installed and healthy, for a C(CustomResourceDefinition) established, and for any other kind that it exists.
+  - Only what this module created is deleted by it. An object that it creates gets annotation C(pnow.infra/created),
+    which counts only where the API server records that this collection applied it. An object that exists already gets
+    the fields that it is given, and stays somebody else's.
+  - A namespace goes with all that is in it, so one that holds objects of somebody else's is kept. What the cluster
+    itself puts there, and what goes with its owner, does not count.
 author: pnow.infra contributors (@pnow)
 extends_documentation_fragment:
   - pnow.infra.kubernetes
@@ -36,10 +41,20 @@ options:
   state:
     description:
       - Whether the objects shall exist or not.
-      - An object that does not carry the labels given in its manifest is somebody else's and not deleted.
+      - With V(present), an object that is being deleted is awaited, and then created.
+      - With V(absent), an object is deleted if this module created it and it carries the labels given in its manifest;
+        any other is left alone, with a warning, and listed in RV(ignore:kept). See O(adopt).
     type: str
     choices: [present, absent]
     default: present
+  adopt:
+    description:
+      - Whether objects that exist and were not created by this collection become its own.
+      - With O(state=present) they are marked as such; with O(state=absent) they are deleted, too. Without it they are
+        deleted by nobody but their owners.
+      - It is about the objects of O(manifests), not about what else a namespace among them holds.
+    type: bool
+    default: false
   force_conflicts:
     description: Whether to take over fields that another manager owns with another value, instead of failing.
     type: bool
@@ -82,6 +97,21 @@ objects:
     kind: {description: Kind., type: str}
     namespace: {description: Namespace; empty for a cluster-scoped object., type: str}
     name: {description: Name., type: str}
+    created:
+      description: Whether this collection created the object, or adopted it.
+      returned: when O(state=present)
+      type: bool
+kept:
+  description: The objects that were left alone because they, or what is in them, are somebody else's.
+  returned: when O(state=absent)
+  type: list
+  elements: dict
+  contains:
+    api_version: {description: API group and version., type: str}
+    kind: {description: Kind., type: str}
+    namespace: {description: Namespace; empty for a cluster-scoped object., type: str}
+    name: {description: Name., type: str}
+    why: {description: Why it is left alone., type: str}
 blockers:
   description: When the task failed waiting, the objects that are not ready, causes first.
   returned: failure
@@ -96,7 +126,7 @@ leftovers:
 
 from ansible_collections.pnow.infra.plugins.module_utils._clients.clock import SystemClock
 from ansible_collections.pnow.infra.plugins.module_utils._clients.kubernetes.api import connect
-from ansible_collections.pnow.infra.plugins.module_utils._runtime.arguments import FORCE, KUBERNETES, STATE, WAIT
+from ansible_collections.pnow.infra.plugins.module_utils._runtime.arguments import ADOPT, FORCE, KUBERNETES, STATE, WAIT
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.crossplane.manifests import reconcile_manifests
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.task import Outcome, Request, Task, run_module
 
@@ -112,6 +142,7 @@ TASK = Task(
         **KUBERNETES,
         **WAIT,
         **STATE,
+        **ADOPT,
         **FORCE,
         "manifests": {"type": "list", "elements": "raw", "required": True},
     },

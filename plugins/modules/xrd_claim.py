@@ -21,6 +21,9 @@ description:
     C(Objects) of provider-kubernetes keep, and Crossplane's packages that do not work.
   - Absent means gone. The composite and the managed resources are followed by their uids until none of them exists.
     Finalizers are never removed, and nothing is deleted when a Usage of Crossplane says that one of them is in use.
+  - Only what this module created is deleted by it. A claim that it creates gets annotation C(pnow.infra/created), which
+    counts only where the API server records that this collection applied it. A claim that exists already gets what is
+    asked for, and stays somebody else's.
   - Where a definition has no claims, as Crossplane 2 prefers it (C(scope) is V(Namespaced) or V(Cluster)), the same
     options make the composite itself, with Crossplane's own fields under C(spec.crossplane). The API server knows which
     it is. Wherever this module speaks of a claim, such a composite is meant, too.
@@ -92,10 +95,20 @@ options:
         type: dict
         default: {}
   state:
-    description: Whether the claims shall exist or not.
+    description:
+      - Whether the claims shall exist or not.
+      - With V(absent), a claim that this module did not create is left alone, with a warning, and listed in
+        RV(ignore:kept). See O(adopt).
     type: str
     choices: [present, absent]
     default: present
+  adopt:
+    description:
+      - Whether claims that exist and were not created by this collection become its own.
+      - With O(state=present) they are marked as such; with O(state=absent) they are deleted, too. Without it they are
+        deleted by nobody but their owners.
+    type: bool
+    default: false
   force_conflicts:
     description: Whether to take over fields that another manager owns with another value, instead of failing.
     type: bool
@@ -165,6 +178,7 @@ claims:
     namespace: {description: Namespace., type: str}
     name: {description: Name., type: str}
     exists: {description: Whether the claim exists., type: bool}
+    created: {description: "Whether this collection created the claim, or adopted it.", type: bool}
     ready: {description: Whether the claim is ready for its present spec., type: bool}
     synced: {description: Whether Crossplane has accepted the claim., type: bool}
     composite:
@@ -182,6 +196,7 @@ claims:
       namespace: dev
       name: dev-database
       exists: true
+      created: true
       ready: true
       synced: true
       composite: dev-database-x7k2p
@@ -189,6 +204,17 @@ claims:
       parameters: {environment: dev, size: small, storageGB: 20, vaultPath: secret/database/dev}
       status: {}
       blockers: []
+kept:
+  description: The claims, and composites made for them, that were left alone because they are somebody else's.
+  returned: when O(state=absent)
+  type: list
+  elements: dict
+  contains:
+    api_version: {description: API group and version., type: str}
+    kind: {description: Kind., type: str}
+    namespace: {description: Namespace; empty for a cluster-scoped object., type: str}
+    name: {description: Name., type: str}
+    why: {description: Why it is left alone., type: str}
 blockers:
   description: When the task failed waiting, the objects that are not ready or not gone, causes first.
   returned: failure
@@ -216,6 +242,7 @@ leftovers:
 from ansible_collections.pnow.infra.plugins.module_utils._clients.clock import SystemClock
 from ansible_collections.pnow.infra.plugins.module_utils._clients.kubernetes.api import connect
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.arguments import (
+    ADOPT,
     CLAIM,
     FORCE,
     GITOPS,
@@ -238,6 +265,7 @@ TASK = Task(
         **KUBERNETES,
         **WAIT,
         **STATE,
+        **ADOPT,
         **FORCE,
         **GITOPS,
         "claims": {"type": "list", "elements": "dict", "required": True, "options": CLAIM},

@@ -118,6 +118,7 @@ claims:
     namespace: {description: Namespace., type: str}
     name: {description: Name., type: str}
     exists: {description: Whether the claim exists., type: bool}
+    created: {description: "Whether this collection created the claim, or adopted it.", type: bool}
     ready: {description: Whether the claim is ready for its present spec., type: bool}
     synced: {description: Whether Crossplane has accepted the claim., type: bool}
     composite:

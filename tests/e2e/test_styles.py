@@ -152,10 +152,13 @@ def test_an_environment_orders_in_its_own_namespace() -> None:
 
 
 def test_nothing_is_left() -> None:
+    """Nothing but the volume with dumps, on purpose: with claims it is the platform's, else it keeps the namespace."""
     play("delete", f"--extra-vars=confirm={ENVIRONMENT}")
     assert "gone" in proof("--gone")
-    # With claims the volume is, on purpose.
-    ask("kubectl", "delete", "persistentvolumeclaim", f"{ENVIRONMENT}-backup", *PLATFORM, "--ignore-not-found")
+    place = PLATFORM if STYLE == "claims" else ("--namespace", ENVIRONMENT)
+    ask("kubectl", "delete", "persistentvolumeclaim", f"{ENVIRONMENT}-backup", *place, "--timeout=60s")
+    play("delete", f"--extra-vars=confirm={ENVIRONMENT}")
+    assert not ask("kubectl", "get", "namespace", ENVIRONMENT, "--ignore-not-found", "--output=name")
 
 
 def test_a_second_deletion_writes_nothing() -> None:

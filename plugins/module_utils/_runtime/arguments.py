@@ -108,6 +108,8 @@ WAIT: ArgumentSpec = {
 
 STATE: ArgumentSpec = {"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}}
 
+ADOPT: ArgumentSpec = {"adopt": {"type": "bool", "default": False}}
+
 FORCE: ArgumentSpec = {"force_conflicts": {"type": "bool", "default": False}}
 
 GITOPS: ArgumentSpec = {"gitops_owned": {"type": "str", "choices": ["refuse", "apply"], "default": "refuse"}}

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from ansible_collections.pnow.infra.plugins.module_utils._domain.crossplane.claim import Style, claim_from
+from ansible_collections.pnow.infra.plugins.module_utils._domain.kubernetes.creation import MARK
 from ansible_collections.pnow.infra.plugins.module_utils._domain.kubernetes.manifest import Manifest, ObjectRef
 from ansible_collections.pnow.infra.plugins.module_utils._domain.kubernetes.ports import Served
-from tests.unit.plugins.scripted import ScriptedClock, ScriptedKubernetes, Step, conditions
+from tests.unit.plugins.scripted import ScriptedClock, ScriptedKubernetes, Step, conditions, ours
 
 GROUP = "database.example.org/v1alpha1"
 OPTIONS: dict[str, Any] = {
@@ -26,7 +27,7 @@ ROLE = ObjectRef("postgresql.sql.crossplane.io/v1alpha1", "Role", "dev-user")
 
 
 def claim(size: str = "small", generation: int = 1, **statuses: str) -> Manifest:
-    manifest = claim_from({**OPTIONS, "parameters": {"size": size}}, 0).manifest(Style.CLAIM)
+    manifest = ours(claim_from({**OPTIONS, "parameters": {"size": size}}, 0).manifest(Style.CLAIM))
     manifest["metadata"] |= {"uid": "uid-claim", "generation": generation}
     manifest["spec"]["resourceRef"] = {"apiVersion": GROUP, "kind": COMPOSITE.kind, "name": COMPOSITE.name}
     manifest["status"] = {"conditions": conditions(generation, **statuses), "database": {"name": "dev-db"}}
@@ -37,7 +38,12 @@ def composite(size: str = "small", **statuses: str) -> Manifest:
     return {
         "apiVersion": GROUP,
         "kind": COMPOSITE.kind,
-        "metadata": {"name": COMPOSITE.name, "uid": "uid-composite", "generation": 1},
+        "metadata": {
+            "name": COMPOSITE.name,
+            "uid": "uid-composite",
+            "generation": 1,
+            "annotations": {MARK: "true"},  # as the claim has it
+        },
         "spec": {
             "parameters": {"size": size},
             "resourceRefs": [{"apiVersion": ROLE.api_version, "kind": ROLE.kind, "name": ROLE.name}],

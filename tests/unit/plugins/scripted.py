@@ -9,10 +9,29 @@ from contextlib import contextmanager
 from typing import Any
 
 from ansible_collections.pnow.infra.plugins.module_utils._domain.errors import InfraError
+from ansible_collections.pnow.infra.plugins.module_utils._domain.kubernetes.contents import Contents
+from ansible_collections.pnow.infra.plugins.module_utils._domain.kubernetes.creation import MARK, is_marked
 from ansible_collections.pnow.infra.plugins.module_utils._domain.kubernetes.manifest import Manifest, ObjectRef, ref_of
 from ansible_collections.pnow.infra.plugins.module_utils._domain.kubernetes.ports import Seen, Served, Silence
 from ansible_collections.pnow.infra.plugins.module_utils._domain.redact import Redactor
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.task import Request
+
+# What the API server records of a mark that we applied.
+RECORDED = [
+    {
+        "manager": "pnow.infra",
+        "operation": "Apply",
+        "fieldsV1": {"f:metadata": {"f:annotations": {f"f:{MARK}": {}}}},
+    }
+]
+
+
+def ours(manifest: Manifest) -> Manifest:
+    """The object as it is when the collection has created it."""
+    metadata = {"uid": f"uid-{manifest['metadata']['name']}", **manifest["metadata"], "managedFields": RECORDED}
+    metadata["annotations"] = {**metadata.get("annotations", {}), MARK: "true"}
+    return {**manifest, "metadata": metadata}
+
 
 # One step of a watch: changes the server's objects or raises, and may say why the server can not be heard.
 Step = Callable[["ScriptedKubernetes"], str | None]
@@ -68,6 +87,7 @@ class ScriptedKubernetes:
         self.kinds = {kind: Served(f"{kind.lower()}s", namespaced=False) for kind in CLUSTER_SCOPED}
         # What the server makes of a manifest: its defaults, its notation.
         self.stores: Callable[[Manifest], Manifest] = lambda manifest: manifest
+        self.unlisted: list[str] = []
 
     @property
     def writes(self) -> list[str]:
@@ -106,14 +126,23 @@ class ScriptedKubernetes:
         live = self.stores(copy.deepcopy(manifest))
         before = self.objects.get(ref, {}).get("metadata", {})
         live["metadata"] |= {"uid": before.get("uid", f"uid-{ref.name}"), "generation": before.get("generation", 0) + 1}
+        if is_marked(live):
+            live["metadata"]["managedFields"] = RECORDED
         if not dry_run:
             self.objects[ref] = live
         return copy.deepcopy(live)
 
-    def delete(self, ref: ObjectRef, *, uid: str) -> None:
-        self._note("delete", ref)
+    def create(self, manifest: Manifest) -> Manifest | None:
+        return None if ref_of(manifest) in self.objects else self.apply(manifest)
+
+    def contents(self, namespace: str) -> Contents:
+        self._note("look through", ObjectRef("v1", "Namespace", namespace))
+        return Contents([item for ref, item in self.objects.items() if ref.namespace == namespace], self.unlisted)
+
+    def delete(self, ref: ObjectRef, *, uid: str, dry_run: bool = False) -> None:
+        self._note("try delete" if dry_run else "delete", ref)
         live = self.objects.get(ref)
-        if live is not None and live["metadata"]["uid"] == uid:
+        if live is not None and live["metadata"]["uid"] == uid and not dry_run:
             live["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
 
     def events(self, ref: ObjectRef, uid: str) -> list[Manifest]:
@@ -152,6 +181,7 @@ def request(reporter: ScriptedReporter, *, check_mode: bool = False, **options: 
         "wait_timeout": "1m",
         "force_conflicts": False,
         "gitops_owned": "refuse",
+        "adopt": False,
         "environment": None,
         "tree": False,
     }

@@ -16,11 +16,13 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from ..._domain import errors
+from ..._domain.kubernetes.contents import Contents
 from ..._domain.kubernetes.manifest import FIELD_MANAGER, Manifest, ObjectRef, ref_of
 from ..._domain.kubernetes.ports import Seen, Served, Silence
 from ..._domain.ports import Clock
 from . import refusals
 from .configuration import IMPORT_ERROR
+from .contents import contents_of
 from .policy import POLICY, Answer, Policy
 from .session import Sessions
 from .transport import Call, Transport
@@ -33,6 +35,10 @@ PAGE_SIZE = 500
 # Of objects that are met one by one only a page is in memory, so it is a small one.
 SCAN_PAGE_SIZE = 100
 LIST_ATTEMPTS = 3
+
+APPLY = "application/apply-patch+yaml"
+# No object has it, so a request that asks for it is a conflict with any object that exists.
+NO_VERSION = "1"
 
 Warn = Callable[[str], None]
 
@@ -85,12 +91,14 @@ class KubernetesApi:
         answer = self._transport.send(Call("GET", self.path_of(ref)))
         return None if answer.status == 404 else self._checked(answer, "get", ref)
 
-    def list_objects(self, api_version: str, kind: str, namespace: str = "", labels: str = "") -> list[Manifest]:
+    def list_objects(
+        self, api_version: str, kind: str, namespace: str = "", labels: str = "", *, accept: str = ""
+    ) -> list[Manifest]:
         """All objects of a kind, of one namespace or of all; page by page."""
-        collection = ObjectRef(api_version, kind, "", namespace)
+        collection, query = ObjectRef(api_version, kind, "", namespace), {"labelSelector": labels}
         for _attempt in range(LIST_ATTEMPTS):
             with suppress(Expired):
-                return [item for page in self.pages(collection, {"labelSelector": labels}) for item in page["items"]]
+                return [item for page in self.pages(collection, query, accept) for item in page["items"]]
         raise self._forgetful(kind)
 
     def scan(self, api_version: str, kind: str, namespace: str = "", labels: str = "") -> Iterator[Manifest]:
@@ -107,20 +115,20 @@ class KubernetesApi:
                 return
         raise self._forgetful(kind)
 
-    def pages(self, collection: ObjectRef, query: Mapping[str, str]) -> Iterator[Manifest]:
+    def pages(self, collection: ObjectRef, query: Mapping[str, str], accept: str = "") -> Iterator[Manifest]:
         """A list page by page. Raises Expired when the server has forgotten it before the last one."""
         token = ""
         while True:
-            page = self.page(collection, {**query, "continue": token})
+            page = self.page(collection, {**query, "continue": token}, accept)
             yield page
             token = str(page["metadata"].get("continue") or "")
             if not token:
                 return
 
-    def page(self, collection: ObjectRef, query: Mapping[str, str]) -> Manifest:
+    def page(self, collection: ObjectRef, query: Mapping[str, str], accept: str = "") -> Manifest:
         """One page of a list, its items complete with apiVersion and kind, which a list leaves out."""
         sent = {"limit": str(PAGE_SIZE), **{key: value for key, value in query.items() if value}}
-        answer = self._transport.send(Call("GET", f"{self.path_of(collection)}?{urlencode(sent)}"))
+        answer = self._transport.send(Call("GET", f"{self.path_of(collection)}?{urlencode(sent)}", accept=accept))
         if answer.status == 410:
             raise Expired
         page = self._checked(answer, "list", collection)
@@ -133,16 +141,25 @@ class KubernetesApi:
         With ``dry_run`` the answer is what would be stored, and nothing is. Raises DryRunRefused.
         """
         ref = ref_of(manifest)
+        path = self._apply_path(ref, force=force, dry_run=dry_run)
+        call = Call("PATCH", path, json.dumps(manifest).encode(), content_type=APPLY)
+        return self._checked(self._transport.send(call), "patch", ref)
+
+    def create(self, manifest: Manifest) -> Manifest | None:
+        """The same, but it can only create: None, and nothing written, when the object exists by now."""
+        ref = ref_of(manifest)
+        new = {**manifest, "metadata": {**manifest["metadata"], "resourceVersion": NO_VERSION}}
+        call = Call("PATCH", self._apply_path(ref), json.dumps(new).encode(), content_type=APPLY, creating=True)
+        answer = self._transport.send(call)
+        return None if answer.status == 409 else self._checked(answer, "patch", ref)
+
+    def _apply_path(self, ref: ObjectRef, *, force: bool = False, dry_run: bool = False) -> str:
         query = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict", "force": str(force).lower()}
         if dry_run:
             query["dryRun"] = "All"
-        path = f"{self.path_of(ref)}?{urlencode(query)}"
-        answer = self._transport.send(
-            Call("PATCH", path, json.dumps(manifest).encode(), content_type="application/apply-patch+yaml")
-        )
-        return self._checked(answer, "patch", ref)
+        return f"{self.path_of(ref)}?{urlencode(query)}"
 
-    def delete(self, ref: ObjectRef, *, uid: str) -> None:
+    def delete(self, ref: ObjectRef, *, uid: str, dry_run: bool = False) -> None:
         """Deletes that very object, foreground. One that is gone, or has another uid by now, is not an error."""
         options = {
             "apiVersion": "v1",
@@ -150,9 +167,15 @@ class KubernetesApi:
             "propagationPolicy": "Foreground",
             "preconditions": {"uid": uid},
         }
-        answer = self._transport.send(Call("DELETE", self.path_of(ref), json.dumps(options).encode()))
+        # A body counts instead of the query, which is what an audit log shows.
+        options, query = ({**options, "dryRun": ["All"]}, "?dryRun=All") if dry_run else (options, "")
+        answer = self._transport.send(Call("DELETE", self.path_of(ref) + query, json.dumps(options).encode()))
         if answer.status != 404 and not answer.other_uid:
             self._checked(answer, "delete", ref)
+
+    def contents(self, namespace: str) -> Contents:
+        """Everything in a namespace that goes with it, metadata only."""
+        return contents_of(self, namespace)
 
     def events(self, ref: ObjectRef, uid: str) -> list[Manifest]:
         """The events about one object. Those of a cluster-scoped object are kept in namespace ``default``."""
@@ -190,16 +213,30 @@ class KubernetesApi:
     def served(self, api_version: str, kind: str) -> Served:
         """Discovery, which every other request about the kind rests on: asked once. Raises NotServed."""
         if (api_version, kind) not in self._resources:
-            answer = self._transport.send(Call("GET", _root(api_version)))
-            group = {} if answer.status == 404 else self._checked(answer, "get", ObjectRef(api_version, kind, ""))
-            for entry in group.get("resources") or []:
-                if "/" not in entry["name"]:
-                    categories = tuple(entry.get("categories") or ())
-                    self._resources[api_version, entry["kind"]] = Served(entry["name"], entry["namespaced"], categories)
+            self.kinds(api_version)
         try:
             return self._resources[api_version, kind]
         except KeyError:
             raise refusals.not_served(self._transport.place, api_version, kind) from None
+
+    def kinds(self, api_version: str) -> dict[str, Served]:
+        """All kinds of a version of an API group."""
+        answer = self._transport.send(Call("GET", _root(api_version)))
+        group = (
+            {}
+            if answer.status == 404
+            else self._checked(answer, "get", ObjectRef("v1", "APIResourceList", api_version))
+        )
+        kinds = {entry["kind"]: _served(entry) for entry in group.get("resources") or [] if "/" not in entry["name"]}
+        self._resources |= {(api_version, kind): served for kind, served in kinds.items()}
+        return kinds
+
+    def group_versions(self) -> list[str]:
+        """Every version of every API group, the preferred ones of a group first."""
+        core = self._checked(self._transport.send(Call("GET", "/api")), "get", ObjectRef("v1", "APIVersions", ""))
+        groups = self._checked(self._transport.send(Call("GET", "/apis")), "get", ObjectRef("v1", "APIGroupList", ""))
+        found = [version["groupVersion"] for group in groups["groups"] for version in group["versions"]]
+        return [*core["versions"], *found]
 
     def _forgetful(self, kind: str) -> errors.Unreachable:
         return errors.Unreachable(
@@ -214,6 +251,11 @@ class KubernetesApi:
         if isinstance(error, errors.NotServed):
             self._resources.pop((ref.api_version, ref.kind), None)
         raise error
+
+
+def _served(entry: Mapping[str, Any]) -> Served:
+    categories, verbs = tuple(entry.get("categories") or ()), tuple(entry.get("verbs") or ())
+    return Served(entry["name"], entry["namespaced"], categories, verbs)
 
 
 def _root(api_version: str) -> str:

@@ -27,12 +27,14 @@ CHUNK = 65536
 
 @dataclass(frozen=True)
 class Call:
-    """One request, whichever session sends it; ``path`` includes the query."""
+    """One request, whichever session sends it; ``path`` includes the query. ``creating``: a conflict is an answer."""
 
     method: str
     path: str
     data: bytes | None = None
     content_type: str = "application/json"
+    accept: str = ""
+    creating: bool = False
 
     @property
     def writing(self) -> bool:
@@ -108,7 +110,7 @@ class Transport:
     def _pause(self, outcome: Answer | Exception, call: Call, trail: list[str]) -> float | None:
         """Seconds before the next attempt, None when there is none. Notes on the trail why this one failed."""
         if isinstance(outcome, Answer):
-            failure = failure_of_answer(outcome)
+            failure = None if call.creating and outcome.status == 409 else failure_of_answer(outcome)
         else:
             failure = failure_of_error(outcome, writing=call.writing)
         if failure is None:
@@ -132,6 +134,8 @@ class Transport:
         headers = session.headers()
         if call.data is not None:
             headers["Content-Type"] = call.content_type
+        if call.accept:
+            headers["Accept"] = call.accept
         return session.pool.request(
             call.method,
             session.url + call.path,

@@ -32,7 +32,7 @@ def desired_view(desired: Manifest) -> dict[str, Any]:
 
 def owned_view(live: Manifest, desired: Manifest) -> dict[str, Any]:
     """The live values of the fields that are ours; equal to ``desired_view(desired)`` when nothing is to be done."""
-    view = _project(live, desired, _applied_fields(live))
+    view = _project(live, desired, applied_fields(live))
     return desired_view(view)
 
 
@@ -64,7 +64,8 @@ def _with_metadata(view: dict[str, Any], metadata: dict[str, Any]) -> dict[str, 
     return {"metadata": metadata, **rest} if metadata else rest
 
 
-def _applied_fields(live: Manifest) -> dict[str, Any] | None:
+def applied_fields(live: Manifest) -> dict[str, Any] | None:
+    """The fields that we applied, as the API server records them (FieldsV1); None when we never applied any."""
     for entry in live.get("metadata", {}).get("managedFields") or []:
         if entry.get("manager") == FIELD_MANAGER and entry.get("operation") == "Apply" and not entry.get("subresource"):
             return dict(entry.get("fieldsV1") or {})

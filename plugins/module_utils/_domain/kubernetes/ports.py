@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from .contents import Contents
 from .manifest import Manifest, ObjectRef
 
 
@@ -20,6 +21,7 @@ class Served:
     plural: str
     namespaced: bool
     categories: tuple[str, ...] = ()
+    verbs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,14 @@ class Kubernetes(Protocol):
         With ``dry_run`` the answer is what would be stored, and nothing is. Raises DryRunRefused.
         """
 
-    def delete(self, ref: ObjectRef, *, uid: str) -> None:
+    def create(self, manifest: Manifest) -> Manifest | None:
+        """The same, but it can only create: None, and nothing written, when the object exists by now."""
+
+    def delete(self, ref: ObjectRef, *, uid: str, dry_run: bool = False) -> None:
         """Deletes that very object, foreground. One that is gone, or has another uid by now, is not an error."""
+
+    def contents(self, namespace: str) -> Contents:
+        """Everything in a namespace that goes with it."""
 
     def events(self, ref: ObjectRef, uid: str) -> list[Manifest]: ...
 

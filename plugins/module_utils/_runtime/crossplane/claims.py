@@ -32,6 +32,7 @@ from ..._domain.errors import (
     Unreachable,
 )
 from ..._domain.kubernetes.blockers import Blocker, deepest_first, summary
+from ..._domain.kubernetes.creation import NOT_OURS, Kept, genuine, is_marked, is_ours, marked
 from ..._domain.kubernetes.entries import require_texts
 from ..._domain.kubernetes.findings import Invalid
 from ..._domain.kubernetes.gitops import require_free
@@ -48,7 +49,7 @@ from ..task import Outcome, Request
 from .claim_tree import Settling, abandoned, blockers_of, readable_definitions, trees
 from .packages import unhealthy_packages
 from .protection import require_unused
-from .removing import await_gone, delete_all
+from .removing import await_departures, await_gone, delete_all, require_deletable
 
 # The options whose values are texts.
 _TEXTS = ("labels", "annotations", "composition_selector", "composition_revision_selector")
@@ -99,12 +100,15 @@ def _present(request: Request, api: Kubernetes, claims: Sequence[Claim], deadlin
         observed = observe(api, refs, unserved_is_absent=True)
     else:
         observed = observe_served(api, refs, deadline.clock)
-    desired = [claim.manifest(_style(api, claim.ref)) for claim in claims]
+    observed = {ref: genuine(live) for ref, live in observed.items()}
+    adopt = request.options["adopt"]
+    manifests = [claim.manifest(_style(api, claim.ref)) for claim in claims]
+    desired = [marked(manifest, observed[ref_of(manifest)], adopt=adopt) for manifest in manifests]
     applies = _planned(request, api, desired, observed)
     plan = Plan(tuple(applies))
     if request.check_mode:
         return Outcome(plan, {"claims": [claim_fact(ref, observed[ref]) for ref in refs]})
-    _await_departures(request, api, observed, deadline)
+    await_departures(api, observed, deadline, request.reporter)
     applied = apply_all(api, applies, request.reporter, force=request.options["force_conflicts"])
     live: Mapping[ObjectRef, Manifest | None] = {**observed, **applied}
     if request.options["wait"]:
@@ -187,14 +191,6 @@ def _definitions(request: Request, api: Kubernetes) -> list[Manifest] | None:
         raise
 
 
-def _await_departures(
-    request: Request, api: Kubernetes, observed: Mapping[ObjectRef, Manifest | None], deadline: Deadline
-) -> None:
-    """A claim that is being deleted is awaited: applied now it would go with the deletion under way."""
-    leaving = {ref: live for ref, live in observed.items() if live is not None and being_deleted(live)}
-    await_gone(api, leaving, deadline, request.reporter, changed=False)
-
-
 def await_ready(
     request: Request, api: Kubernetes, refs: Sequence[ObjectRef], deadline: Deadline, *, changed: bool
 ) -> Mapping[ObjectRef, Manifest | None]:
@@ -213,7 +209,7 @@ def await_ready(
 
 def _absent(request: Request, api: Kubernetes, refs: Sequence[ObjectRef], deadline: Deadline) -> Outcome:
     claims = observe(api, refs, unserved_is_absent=True)
-    observed = {**claims, **abandoned(api, claims, readable_definitions(api))}
+    observed, kept = _divided(request, api, claims)
     require_places(api, refs)
     deletions = plan_delete(observed, observed)
     if request.options["gitops_owned"] == "refuse":
@@ -221,14 +217,36 @@ def _absent(request: Request, api: Kubernetes, refs: Sequence[ObjectRef], deadli
             require_free(observed[deletion.ref] or {})
     everything = trees(api, [manifest for manifest in observed.values() if manifest is not None])
     require_unused(api, everything)
+    require_deletable(api, deletions)
     plan = Plan(tuple(deletions))
-    facts = {"claims": [claim_fact(ref, None) for ref in refs]}
+    for entry in kept:
+        request.reporter.warn(str(entry))
+    left = {entry.ref for entry in kept}
+    facts = {
+        "claims": [claim_fact(ref, claims[ref] if ref in left else None) for ref in refs],
+        "kept": [entry.fact() for entry in kept],
+    }
     if request.check_mode:
         return Outcome(plan, facts)
     delete_all(api, deletions)
     if request.options["wait"]:
         await_gone(api, everything, deadline, request.reporter, changed=plan.changed)
     return Outcome(plan, facts)
+
+
+def _divided(
+    request: Request, api: Kubernetes, claims: Mapping[ObjectRef, Manifest | None]
+) -> tuple[dict[ObjectRef, Manifest | None], list[Kept]]:
+    """What is to go, abandoned composites of these claims included, and what is left alone as somebody else's.
+
+    Crossplane copies annotations of a claim to its composite, which so tells of its claim when that is gone.
+    """
+    adopt = request.options["adopt"]
+    mine = {ref: live for ref, live in claims.items() if adopt or live is None or is_ours(live)}
+    composites = abandoned(api, mine, readable_definitions(api))
+    ours = {ref: live for ref, live in composites.items() if adopt or is_marked(live)}
+    going = {**mine, **ours}
+    return going, [Kept(ref, NOT_OURS) for ref in {**claims, **composites} if ref not in going]
 
 
 def _not_ready(api: Kubernetes, waited: Waited, deadline: Deadline, *, changed: bool) -> Failed | TimedOut:
@@ -262,6 +280,7 @@ def claim_fact(ref: ObjectRef, live: Manifest | None, blockers: Sequence[Blocker
         "namespace": ref.namespace,
         "name": ref.name,
         "exists": live is not None,
+        "created": is_ours(live),
         "ready": assess(live, CROSSPLANE_RULE).ready,
         "synced": "Synced" in current and current["Synced"].status == "True",
         "composite": composite_name(live or {}),

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ..._domain.errors import Failed, InvalidOption, NotServed, TimedOut
 from ..._domain.kubernetes.blockers import Blocker, blocker, summary
+from ..._domain.kubernetes.creation import Kept, genuine, is_marked, is_ours, marked, why_foreign
 from ..._domain.kubernetes.entries import manifests_from
-from ..._domain.kubernetes.manifest import Manifest, ObjectRef, ref_of
+from ..._domain.kubernetes.manifest import Manifest, ObjectRef, being_deleted, ref_of, uid
 from ..._domain.kubernetes.ports import Kubernetes
 from ..._domain.kubernetes.readiness import Phase, Readiness, assess, rule_for
 from ..._domain.plan import Plan
@@ -22,7 +24,7 @@ from ..kubernetes.applying import apply_all, observe, observe_served, plan_apply
 from ..kubernetes.waiting import Deadline, Waited, await_all
 from ..task import Outcome, Request
 from .protection import require_unused
-from .removing import await_gone, delete_all
+from .removing import await_departures, await_gone, delete_all, occupied, require_deletable
 
 # Keys of connection Secrets that keep no secret: hiding "postgres" would hide it in every other name, too.
 PUBLIC_KEYS = frozenset({"username", "endpoint", "host", "port", "database", "sslmode"})
@@ -40,42 +42,54 @@ def reconcile_manifests(request: Request, api: Kubernetes, clock: Clock) -> Outc
     return _present(request, api, desired, deadline)
 
 
-def _present(request: Request, api: Kubernetes, desired: Sequence[Manifest], deadline: Deadline) -> Outcome:
-    refs = [ref_of(manifest) for manifest in desired]
-    if request.check_mode:
-        observed = observe(api, refs, unserved_is_absent=True)
-    else:
-        observed = observe_served(api, refs, deadline.clock)
+def _present(request: Request, api: Kubernetes, wanted: Sequence[Manifest], deadline: Deadline) -> Outcome:
+    refs = [ref_of(manifest) for manifest in wanted]
+    found = _observed(request, api, refs, deadline)
     _require_places(api, refs)
+    observed = {ref: genuine(live) for ref, live in found.items()}
+    adopt = request.options["adopt"]
+    desired = [marked(manifest, observed[ref_of(manifest)], adopt=adopt) for manifest in wanted]
     applies = plan_apply(request, api, desired, observed)
     plan = Plan(tuple(applies))
-    facts = {"objects": [_fact(ref_of(manifest)) for manifest in desired]}
     if request.check_mode:
-        return Outcome(plan, facts)
+        return Outcome(plan, {"objects": [_told(ref_of(manifest), is_marked(manifest)) for manifest in desired]})
     applied = apply_all(api, applies, request.reporter, force=request.options["force_conflicts"])
     live = {**observed, **applied}
     unready = [ref for ref, manifest in live.items() if not _assess_by_kind(manifest).ready]
     if request.options["wait"] and unready:
         _await_ready(request, api, unready, deadline, changed=plan.changed)
-    return Outcome(plan, facts)
+    return Outcome(plan, {"objects": [_told(ref, is_ours(manifest)) for ref, manifest in live.items()]})
+
+
+def _observed(
+    request: Request, api: Kubernetes, refs: Sequence[ObjectRef], deadline: Deadline
+) -> dict[ObjectRef, Manifest | None]:
+    """The live objects once none of them is on its way out; in check mode as if it were so."""
+    if request.check_mode:
+        return observe(api, refs, unserved_is_absent=True)
+    observed = observe_served(api, refs, deadline.clock)
+    if await_departures(api, observed, deadline, request.reporter):
+        observed = observe_served(api, refs, deadline.clock)
+    return observed
 
 
 def _absent(request: Request, api: Kubernetes, unwanted: Sequence[Manifest], deadline: Deadline) -> Outcome:
     refs = [ref_of(manifest) for manifest in unwanted]
     observed = observe(api, refs, unserved_is_absent=True)
     _require_places(api, refs)
-    for manifest in unwanted:
-        observed[ref_of(manifest)] = _ours(request, manifest, observed[ref_of(manifest)])
-    existing = {ref: manifest for ref, manifest in observed.items() if manifest is not None}
-    require_unused(api, existing)
-    deletions = plan_delete(refs, observed)
+    going, kept = _divided(request, api, unwanted, observed)
+    require_unused(api, going)
+    deletions = plan_delete(going, going)
+    require_deletable(api, deletions)
     plan = Plan(tuple(deletions))
-    facts = {"objects": [_fact(ref) for ref in refs]}
+    for entry in kept:
+        request.reporter.warn(str(entry))
+    facts = {"objects": [_fact(ref) for ref in refs], "kept": [entry.fact() for entry in kept]}
     if request.check_mode:
         return Outcome(plan, facts)
     delete_all(api, deletions)
     if request.options["wait"]:
-        await_gone(api, existing, deadline, request.reporter, changed=plan.changed)
+        await_gone(api, going, deadline, request.reporter, changed=plan.changed)
     return Outcome(plan, facts)
 
 
@@ -94,14 +108,24 @@ def _require_places(api: Kubernetes, refs: Sequence[ObjectRef]) -> None:
             )
 
 
-def _ours(request: Request, unwanted: Manifest, live: Manifest | None) -> Manifest | None:
-    """The live object if it carries the labels of its manifest; one without them is somebody else's and left alone."""
-    wanted = unwanted["metadata"].get("labels") or {}
-    found = live["metadata"].get("labels") or {} if live else {}
-    if live is not None and not wanted.items() <= found.items():
-        request.reporter.warn(f"{ref_of(unwanted)} is left alone: it does not carry the labels of its manifest")
-        return None
-    return live
+def _divided(
+    request: Request, api: Kubernetes, unwanted: Sequence[Manifest], observed: Mapping[ObjectRef, Manifest | None]
+) -> tuple[dict[ObjectRef, Manifest], list[Kept]]:
+    """What exists and is to go, and what is left alone, because it, or what is in it, is somebody else's."""
+    going: dict[ObjectRef, Manifest] = {}
+    kept: list[Kept] = []
+    for manifest in unwanted:
+        ref, live = ref_of(manifest), observed[ref_of(manifest)]
+        why = "" if live is None or request.options["adopt"] else why_foreign(manifest, live)
+        if why:
+            kept.append(Kept(ref, why))
+        elif live is not None:
+            going[ref] = live
+    for ref in [ref for ref, live in going.items() if _is_namespace(ref) and not being_deleted(live)]:
+        if why := occupied(api, ref.name, {uid(live) for live in going.values()}):
+            kept.append(Kept(ref, why))
+            del going[ref]
+    return going, kept
 
 
 def _await_ready(
@@ -137,5 +161,13 @@ def _remember_secrets(manifest: Manifest, redactor: Redactor) -> None:
                 redactor.remember(base64.b64decode(value).decode(errors="replace"))
 
 
-def _fact(ref: ObjectRef) -> dict[str, str]:
+def _is_namespace(ref: ObjectRef) -> bool:
+    return (ref.api_version, ref.kind) == ("v1", "Namespace")
+
+
+def _fact(ref: ObjectRef) -> dict[str, Any]:
     return {"api_version": ref.api_version, "kind": ref.kind, "namespace": ref.namespace, "name": ref.name}
+
+
+def _told(ref: ObjectRef, created: bool) -> dict[str, Any]:
+    return {**_fact(ref), "created": created}

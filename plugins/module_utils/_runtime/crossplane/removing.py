@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from ..._domain.crossplane.packages import explained
-from ..._domain.errors import TimedOut, Unreachable
+from ..._domain.errors import Forbidden, NotServed, TimedOut, Unreachable
 from ..._domain.kubernetes.blockers import Blocker, deepest_first, summary
+from ..._domain.kubernetes.contents import foreign, owners_elsewhere, why_occupied
 from ..._domain.kubernetes.manifest import Condition, Manifest, ObjectRef, being_deleted, conditions, finalizers, uid
 from ..._domain.kubernetes.ports import Kubernetes
 from ..._domain.kubernetes.readiness import Phase, Readiness
@@ -20,10 +21,47 @@ from .claim_tree import real_blocker
 from .packages import unhealthy_packages
 
 
+def require_deletable(api: Kubernetes, deletions: Sequence[Delete]) -> None:
+    """Raises what the API server would say to one of the deletions, so that nothing is deleted by half."""
+    for deletion in deletions:
+        api.delete(deletion.ref, uid=deletion.uid, dry_run=True)
+
+
 def delete_all(api: Kubernetes, deletions: Sequence[Delete]) -> None:
     """Requests the deletions in order."""
     for deletion in deletions:
         api.delete(deletion.ref, uid=deletion.uid)
+
+
+def await_departures(
+    api: Kubernetes, observed: Mapping[ObjectRef, Manifest | None], deadline: Deadline, reporter: Reporter
+) -> bool:
+    """Waits for objects that are being deleted: applied now they would go with the deletion under way.
+
+    Whether there were any. Raises TimedOut.
+    """
+    leaving = {ref: live for ref, live in observed.items() if live is not None and being_deleted(live)}
+    await_gone(api, leaving, deadline, reporter, changed=False)
+    return bool(leaving)
+
+
+def occupied(api: Kubernetes, namespace: str, going: Collection[str]) -> str:
+    """Why a namespace can not go without taking somebody else's objects with it; empty when it can.
+
+    ``going`` are the uids of what is deleted, too.
+    """
+    contents = api.contents(namespace)
+    gone = {owner for owner, ref in owners_elsewhere(contents.objects).items() if _is_gone(api, ref, owner)}
+    return why_occupied(contents, foreign(contents.objects, gone, going))
+
+
+def _is_gone(api: Kubernetes, ref: ObjectRef, expected: str) -> bool:
+    """Whether the object of that uid exists no longer; one that can not be looked at may exist."""
+    try:
+        live = api.get(ref)
+    except (Forbidden, NotServed):
+        return False
+    return live is None or uid(live) != expected
 
 
 def await_gone(

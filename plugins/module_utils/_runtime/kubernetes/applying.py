@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..._domain.errors import InfraError, NotServed
+from ..._domain.kubernetes.creation import is_ours, unmarked
 from ..._domain.kubernetes.manifest import Manifest, ObjectRef, being_deleted, ref_of, uid
 from ..._domain.kubernetes.ownership import as_wanted, desired_view, owned_view, would_change
 from ..._domain.kubernetes.ports import Kubernetes
@@ -127,11 +128,25 @@ def apply_all(
     for item in applies:
         reporter.line(f"{item.verb} {item.target}")
         try:
-            applied[ref_of(item.manifest)] = api.apply(item.manifest, force=force)
+            applied[ref_of(item.manifest)] = _write(api, item, reporter, force=force)
         except InfraError as error:
             error.facts["changed"] = bool(applied)
             raise
     return applied
+
+
+def _write(api: Kubernetes, item: Apply, reporter: Reporter, *, force: bool) -> Manifest:
+    """Creates the object, or changes it. What was to be created and exists by now is somebody else's, so not marked."""
+    if item.verb != "create":
+        return api.apply(item.manifest, force=force)
+    while (created := api.create(item.manifest)) is None:
+        live = api.get(ref_of(item.manifest))
+        if is_ours(live):  # by another run, or by a request of this one whose answer was lost
+            return api.apply(item.manifest, force=force)
+        if live is not None:
+            reporter.line(f"{item.target} was created by somebody else a moment ago")
+            return api.apply(unmarked(item.manifest), force=force)
+    return created
 
 
 def plan_delete(refs: Iterable[ObjectRef], observed: Mapping[ObjectRef, Manifest | None]) -> list[Delete]:

@@ -124,6 +124,69 @@ def test_a_dry_run_is_the_same_request(api_server: ScriptedApiServer, api: Kuber
     assert asked.body == done.body
 
 
+def test_a_creation_can_not_meet_an_object(api_server: ScriptedApiServer, api: KubernetesApi) -> None:
+    """By a version that no object has: the API server refuses it for any that exists, and that is an answer."""
+    api_server.on(PATCH, reply(201, WANTED), refuse(409, "the object has been modified; please apply", "Conflict"))
+    assert api.create(WANTED) == WANTED
+    assert api.create(WANTED) is None
+    first, _second = api_server.requests(PATCH)
+    sent = {**WANTED, "metadata": {**WANTED["metadata"], "resourceVersion": "1"}}
+    assert json.loads(first.body) == sent
+    assert first.query == {"fieldManager": "pnow.infra", "fieldValidation": "Strict", "force": "false"}
+
+
+def test_a_deletion_can_be_tried(api_server: ScriptedApiServer, api: KubernetesApi) -> None:
+    api_server.on(DELETE, reply(200, {}))
+    api.delete(MAP, uid="uid-1", dry_run=True)
+    (asked,) = api_server.requests(DELETE)
+    assert json.loads(asked.body)["dryRun"] == ["All"]
+    assert asked.query == {"dryRun": "All"}
+
+
+def test_a_namespace_is_looked_through(api_server: ScriptedApiServer, api: KubernetesApi) -> None:
+    """Every kind that goes with a namespace once, in one version, metadata only; what may not be listed is told."""
+    verbs = ["delete", "get", "list"]
+    core = [
+        {"name": "configmaps", "kind": "ConfigMap", "namespaced": True, "verbs": verbs},
+        {"name": "secrets", "kind": "Secret", "namespaced": True, "verbs": verbs},
+        {"name": "bindings", "kind": "Binding", "namespaced": True, "verbs": ["create"]},
+        {"name": "nodes", "kind": "Node", "namespaced": False, "verbs": verbs},
+    ]
+    databases = {"resources": [{"name": "databases", "kind": "Database", "namespaced": True, "verbs": verbs}]}
+    versions = [{"groupVersion": f"{GROUP}/v1"}, {"groupVersion": f"{GROUP}/v1beta1"}]
+    api_server.on("GET /api", reply(200, {"versions": ["v1"]}))
+    api_server.on("GET /apis", reply(200, {"groups": [{"name": GROUP, "versions": versions}]}))
+    api_server.on("GET /api/v1", reply(200, {"resources": core}))
+    api_server.on(f"GET /apis/{GROUP}/v1", reply(200, databases))
+    api_server.on(f"GET /apis/{GROUP}/v1beta1", reply(200, databases))
+    item = {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": {"name": "a", "uid": "1"}}
+    rest = {"metadata": {}, "items": [{**item, "metadata": {"name": "b", "uid": "2"}}]}
+    api_server.on(f"GET {MAPS}", reply(200, {"metadata": {"continue": "more"}, "items": [item]}), reply(200, rest))
+    denied = 'secrets is forbidden: User "jane" cannot list resource "secrets" in API group "" in the namespace "dev"'
+    api_server.on("GET /api/v1/namespaces/dev/secrets", refuse(403, denied, "Forbidden"))
+    api_server.on(f"GET {DATABASES}", refuse(404, "404 page not found"))
+    contents = api.contents("dev")
+    assert [(found["kind"], found["apiVersion"], found["metadata"]["name"]) for found in contents.objects] == [
+        ("ConfigMap", "v1", "a"),
+        ("ConfigMap", "v1", "b"),
+    ]
+    assert len(contents.unknown) == 1
+    assert "jane may not list secrets in namespace dev" in contents.unknown[0]
+    assert "as=PartialObjectMetadataList" in api_server.requests(f"GET {MAPS}")[0].header("Accept")[0]
+    assert len(api_server.requests(f"GET {DATABASES}")) == 1
+
+
+def test_a_group_that_does_not_answer_would_hold_a_namespace_up(
+    api_server: ScriptedApiServer, api: KubernetesApi
+) -> None:
+    api_server.on("GET /api", reply(200, {"versions": []}))
+    broken = {"groups": [{"versions": [{"groupVersion": "metrics.k8s.io/v1beta1"}]}]}
+    api_server.on("GET /apis", reply(200, broken))
+    api_server.on("GET /apis/metrics.k8s.io/v1beta1", refuse(503, "the server is unavailable", "ServiceUnavailable"))
+    with pytest.raises(errors.Unreachable, match=r"metrics\.k8s\.io/v1beta1"):
+        api.contents("dev")
+
+
 def test_delete_means_one_very_object(api_server: ScriptedApiServer, api: KubernetesApi) -> None:
     gone = refuse(404, "not found", "NotFound", name="settings", kind="configmaps")
     other = refuse(409, "the UID in the precondition (uid-1) does not match the UID in record (uid-2)", "Conflict")

@@ -27,7 +27,7 @@ from tests.unit.plugins.claims import (
     vanish,
     vanish_all,
 )
-from tests.unit.plugins.scripted import ScriptedClock, ScriptedKubernetes, ScriptedReporter, conditions, request
+from tests.unit.plugins.scripted import ScriptedClock, ScriptedKubernetes, ScriptedReporter, conditions, ours, request
 
 OBJECT = ObjectRef("kubernetes.crossplane.io/v1alpha2", "Object", "dev-backup-volume")
 VOLUME = ObjectRef("v1", "PersistentVolumeClaim", "dev-backup", "platform")
@@ -245,7 +245,7 @@ def test_who_may_not_read_usages_is_left_to_the_webhook(clock: ScriptedClock, re
 
 
 def test_any_manifest_in_use_is_kept(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
-    api = ScriptedKubernetes(clock, in_use(role(**GOOD)), usage(ROLE, reason="r"))
+    api = ScriptedKubernetes(clock, ours(in_use(role(**GOOD))), usage(ROLE, reason="r"))
     api.kinds[ROLE.kind] = Served("roles", namespaced=False)
     unwanted = {"apiVersion": ROLE.api_version, "kind": ROLE.kind, "metadata": {"name": ROLE.name}}
     with pytest.raises(InUse, match="Role dev-user is in use"):

@@ -17,6 +17,7 @@ from ansible_collections.pnow.infra.plugins.module_utils._domain.errors import (
     TimedOut,
     Unreachable,
 )
+from ansible_collections.pnow.infra.plugins.module_utils._domain.kubernetes.creation import NOT_OURS, is_ours
 from ansible_collections.pnow.infra.plugins.module_utils._domain.kubernetes.findings import Finding, Invalid
 from ansible_collections.pnow.infra.plugins.module_utils._domain.kubernetes.gitops import GitOpsOwned
 from ansible_collections.pnow.infra.plugins.module_utils._domain.kubernetes.manifest import Manifest
@@ -202,7 +203,7 @@ def test_without_waiting_nothing_is_awaited(clock: ScriptedClock, reporter: Scri
 
 
 def test_a_field_of_another_manager_is_only_taken_when_asked(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
-    api = server(clock)
+    api = server(clock, claim("medium", **GOOD))
     api.refuses["apply"] = FieldConflict("kubectl owns .spec.parameters.size")
     with pytest.raises(FieldConflict) as caught:
         reconcile_claims(request(reporter, claims=[OPTIONS]), api, clock)
@@ -417,7 +418,7 @@ def test_a_claim_that_gitops_keeps_is_only_changed_when_asked(
     state: str, marks: dict[str, Any], owner: str, clock: ScriptedClock, reporter: ScriptedReporter
 ) -> None:
     kept = claim("medium", **GOOD)
-    kept["metadata"] |= marks
+    kept["metadata"] |= {key: {**kept["metadata"][key], **added} for key, added in marks.items()}
     api = server(clock, kept)
     with pytest.raises(GitOpsOwned, match=owner):
         reconcile_claims(request(reporter, state=state, claims=[OPTIONS]), api, clock)
@@ -499,3 +500,73 @@ def test_two_composites_of_one_claim_are_told_when_there_is_a_reason_to_look(
     except TimedOut:
         assert status == "False"
     assert reporter.warnings == warnings
+
+
+# Claims of somebody else's
+
+
+def theirs(live: Manifest) -> Manifest:
+    """As kubectl makes it of an exported manifest."""
+    metadata = {key: value for key, value in live["metadata"].items() if key != "managedFields"}
+    return {**live, "metadata": metadata}
+
+
+def test_a_new_claim_is_marked_as_ours(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
+    api = server(clock)
+    outcome = reconcile_claims(request(reporter, claims=[OPTIONS], wait=False), api, clock)
+    assert outcome.facts["claims"][0]["created"]
+    assert is_ours(api.objects[CLAIM])
+
+
+def test_a_claim_of_somebody_elses_is_changed_and_stays_theirs(
+    clock: ScriptedClock, reporter: ScriptedReporter
+) -> None:
+    api = server(clock, theirs(claim("medium", **GOOD)))
+    outcome = reconcile_claims(request(reporter, claims=[OPTIONS], wait=False), api, clock)
+    assert outcome.plan.changed
+    assert not outcome.facts["claims"][0]["created"]
+    assert not is_ours(api.objects[CLAIM])
+
+
+def test_absent_leaves_a_claim_of_somebody_elses_with_everything_behind_it(
+    clock: ScriptedClock, reporter: ScriptedReporter
+) -> None:
+    api = server(clock, theirs(claim(**GOOD)), composite(**GOOD), older_composite(), role(**GOOD))
+    outcome = reconcile_claims(request(reporter, state="absent", claims=[NAME]), api, clock)
+    assert not outcome.plan.changed
+    assert api.writes == []
+    assert [entry["name"] for entry in outcome.facts["kept"]] == [CLAIM.name]
+    assert outcome.facts["claims"][0]["exists"]
+    assert reporter.warnings == [f"{CLAIM} is left alone: {NOT_OURS}"]
+
+
+def test_absent_deletes_it_when_it_is_adopted(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
+    api = server(clock, theirs(claim(**GOOD)), composite(**GOOD), role(**GOOD), script=[vanish_all])
+    outcome = reconcile_claims(request(reporter, state="absent", claims=[NAME], adopt=True), api, clock)
+    assert outcome.plan.changed
+    assert outcome.facts["kept"] == []
+    assert api.writes == [f"delete {CLAIM}"]
+
+
+def test_a_composite_that_a_claim_of_somebody_elses_left_behind_is_left_alone(
+    clock: ScriptedClock, reporter: ScriptedReporter
+) -> None:
+    orphan = older_composite()
+    orphan["metadata"]["annotations"] = {}
+    api = server(clock, orphan)
+    outcome = reconcile_claims(request(reporter, state="absent", claims=[NAME]), api, clock)
+    assert api.writes == []
+    assert [entry["name"] for entry in outcome.facts["kept"]] == [orphan["metadata"]["name"]]
+
+
+def test_a_deletion_that_would_be_refused_is_known_before_the_first(
+    clock: ScriptedClock, reporter: ScriptedReporter
+) -> None:
+    second = claim(**GOOD)
+    second["metadata"] |= {"name": "dev-other", "uid": "uid-other"}
+    api = server(clock, claim(**GOOD), second)
+    api.refuses[f"try delete {CLAIM.kind}"] = Forbidden("may not delete")
+    asked = request(reporter, state="absent", claims=[NAME, {**NAME, "name": "dev-other"}], check_mode=True)
+    with pytest.raises(Forbidden):
+        reconcile_claims(asked, api, clock)
+    assert api.writes == []

@@ -15,7 +15,15 @@ from ansible_collections.pnow.infra.plugins.module_utils._domain.kubernetes.port
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.crossplane.claim_info import describe_claims
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.crossplane.claims import reconcile_claims
 from tests.unit.plugins.claims import GOOD, GROUP, definition, put, role, vanish
-from tests.unit.plugins.scripted import ScriptedClock, ScriptedKubernetes, ScriptedReporter, Step, conditions, request
+from tests.unit.plugins.scripted import (
+    ScriptedClock,
+    ScriptedKubernetes,
+    ScriptedReporter,
+    Step,
+    conditions,
+    ours,
+    request,
+)
 
 MADE = ObjectRef(GROUP, "Cache", "dev-cache", "dev")
 MADE_NAME = {"api_version": GROUP, "kind": "Cache", "name": "dev-cache", "namespace": "dev"}
@@ -35,19 +43,21 @@ def unclaimed(scope: str = "Namespaced", kind: str = "Cache", **properties: Any)
 
 def made(**statuses: str) -> Manifest:
     refs = [{"apiVersion": ref.api_version, "kind": ref.kind, "name": ref.name} for ref in (ROLE_BESIDE, SECRET)]
-    return {
-        "apiVersion": GROUP,
-        "kind": MADE.kind,
-        "metadata": {
-            "name": MADE.name,
-            "namespace": "dev",
-            "uid": "uid-made",
-            "generation": 1,
-            "labels": {"app.kubernetes.io/managed-by": "pnow.infra"},
-        },
-        "spec": {"crossplane": {"resourceRefs": refs}},
-        "status": {"conditions": conditions(**statuses)},
-    }
+    return ours(
+        {
+            "apiVersion": GROUP,
+            "kind": MADE.kind,
+            "metadata": {
+                "name": MADE.name,
+                "namespace": "dev",
+                "uid": "uid-made",
+                "generation": 1,
+                "labels": {"app.kubernetes.io/managed-by": "pnow.infra"},
+            },
+            "spec": {"crossplane": {"resourceRefs": refs}},
+            "status": {"conditions": conditions(**statuses)},
+        }
+    )
 
 
 def beside(**statuses: str) -> Manifest:
