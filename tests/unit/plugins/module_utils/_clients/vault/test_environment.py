@@ -60,7 +60,7 @@ def test_whom_the_host_trusts_counts_only_where_no_option_does(tmp_path: Path, m
 
 def test_a_bundle_that_is_not_there(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nonexistent")
-    with pytest.raises(InvalidOption, match="^there is no /nonexistent; correct or unset REQUESTS_CA_BUNDLE, or give"):
+    with pytest.raises(InvalidOption, match=r"^there is no /nonexistent; correct or unset REQUESTS_CA_BUNDLE, or give"):
         read(server)
 
 
