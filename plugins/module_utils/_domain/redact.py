@@ -29,6 +29,7 @@ _COMMON = re.compile(r"(?:[a-z]+|[A-Z]+|[A-Z][a-z]+|[0-9]+)(?:[-_./:](?:[a-z]+|[
 LONGEST_COMMON = 12
 # A line of a longer secret, such as a key, gives it away as well; one that only says what begins or ends does not.
 SHORTEST_LINE = 16
+MOST_LINES = 500
 _FENCE = "-----"
 # Longer ones are documents: nobody quotes them in a message with single characters escaped.
 LONGEST_ESCAPED = 256
@@ -46,20 +47,21 @@ def is_common(secret: str) -> bool:
     return len(secret) <= LONGEST_COMMON and _COMMON.fullmatch(secret) is not None
 
 
-def patterns(secret: str) -> Iterator[tuple[int, str]]:
-    """Regular expressions for the forms of one secret that can be searched for, each with the length of what it finds.
-
-    Plain, with any of its characters escaped as JSON, Python, a URL or a shell does; base64 in both alphabets, alone
-    and within a longer text; hex.
-    """
+def forms(secret: str) -> Iterator[str]:
+    """The texts that can be searched for: plain; base64 in both alphabets, alone and within a longer text; hex."""
     raw = secret.encode(errors="surrogatepass")
     if not is_common(secret):
-        escaped = len(secret) <= LONGEST_ESCAPED and not (secret.isascii() and secret.isalnum())
-        yield len(secret), "".join(map(_escapes, secret)) if escaped else re.escape(secret)
-        yield len(raw) * 2, f"(?i:{raw.hex()})"
-    for form in _base64(raw, alone=is_common(secret)):
-        if len(form) >= SHORTEST_ENCODED:
-            yield len(form), re.escape(form)
+        yield secret
+        yield raw.hex()
+        yield raw.hex().upper()
+    yield from (form for form in _base64(raw, alone=is_common(secret)) if len(form) >= SHORTEST_ENCODED)
+
+
+def escaped(secret: str) -> Iterator[str]:
+    """A regular expression for the plain text with any of its characters escaped, as JSON, a URL or a shell does."""
+    has_special_characters = not (secret.isascii() and secret.isalnum())
+    if has_special_characters and len(secret) <= LONGEST_ESCAPED and not is_common(secret):
+        yield "".join(map(_escapes, secret))
 
 
 def _base64(raw: bytes, *, alone: bool) -> Iterator[str]:
@@ -98,6 +100,7 @@ class Redactor:
     """
 
     def __init__(self, secrets: Iterable[str] = (), open_texts: Iterable[str] = ()) -> None:
+        self._documents: set[str] = set()
         self._patterns: set[tuple[int, str]] = set()
         self._open_texts: set[str] = set()
         self._search: re.Pattern[str] | None = None
@@ -107,10 +110,13 @@ class Redactor:
 
     def remember(self, secret: str) -> None:
         """Hides a value from now on."""
-        lines = [line.strip() for line in secret.splitlines()]
-        parts = [line for line in lines if len(line) >= SHORTEST_LINE and not line.startswith(_FENCE)]
-        for part in {secret, secret.strip(), *parts}:
-            self._patterns.update(patterns(part))
+        lines = [line.strip() for line in secret.splitlines()][:MOST_LINES]
+        found = {line for line in lines if len(line) >= SHORTEST_LINE and not line.startswith(_FENCE)}
+        for part in {secret, secret.strip()}:
+            found.update(forms(part))
+            self._patterns.update((len(part), pattern) for pattern in escaped(part))
+        self._documents.update(form for form in found if len(form) > LONGEST_ESCAPED)
+        self._patterns.update((len(form), re.escape(form)) for form in found if len(form) <= LONGEST_ESCAPED)
         self._search = None
 
     def keep(self, *texts: str) -> None:
@@ -119,6 +125,8 @@ class Redactor:
         self._search = None
 
     def text(self, text: str) -> str:
+        for document in sorted(self._documents, key=len, reverse=True) if len(text) > LONGEST_ESCAPED else ():
+            text = text.replace(document, HIDDEN)
         if not self._patterns:
             return text
         if self._search is None:
