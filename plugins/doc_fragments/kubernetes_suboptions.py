@@ -18,7 +18,9 @@ options:
     suboptions:
       kubeconfig:
         description:
-          - Path of the kubeconfig file.
+          - Path of the kubeconfig file, or several joined by colons.
+          - Its user may act as another one (C(as), C(as-groups), C(as-uid), C(as-user-extra)) and may have an C(exec)
+            credential plugin, which is run where the task runs, without a terminal.
           - Without it and without O(kubernetes.host), E(KUBECONFIG), then the pod's service account, then
             C(~/.kube/config) are used.
           - The value of environment variable E(K8S_AUTH_KUBECONFIG) is used when the option is not set.
@@ -98,12 +100,13 @@ options:
             type: str
       impersonate_user:
         description:
-          - Name of the user to act as.
+          - Name of the user to act as, instead of the one that the kubeconfig may name.
           - The value of environment variable E(K8S_AUTH_IMPERSONATE_USER) is used when the option is not set.
         type: str
       impersonate_groups:
         description:
-          - Names of the groups to act as a member of. Needs O(kubernetes.impersonate_user).
+          - Names of the groups to act as a member of, instead of those that the kubeconfig may name. Needs a user to
+            act as.
           - The value of environment variable E(K8S_AUTH_IMPERSONATE_GROUPS), with commas between the names, is used
             when the option is not set.
         type: list

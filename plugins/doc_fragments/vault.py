@@ -11,7 +11,8 @@ class ModuleDocFragment:
 options:
   url:
     description:
-      - URL of the Vault server.
+      - URL of the Vault server. It is reached through the proxy that E(HTTPS_PROXY), E(HTTP_PROXY) and E(NO_PROXY) say.
+        A C(.netrc) is not read.
       - The value of environment variable E(ANSIBLE_HASHI_VAULT_ADDR), then of E(VAULT_ADDR), is used when the option is
         not set.
     type: str
@@ -26,7 +27,7 @@ options:
     description:
       - Path of the CA certificate that Vault's certificate is checked against, instead of the ones the host trusts.
       - The value of environment variable E(ANSIBLE_HASHI_VAULT_CA_CERT), then of E(VAULT_CACERT), is used when the
-        option is not set.
+        option is not set. Without any of them E(REQUESTS_CA_BUNDLE) says what the host trusts, as for hvac.
     type: path
     aliases: [cacert]
   validate_certs:

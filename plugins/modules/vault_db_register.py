@@ -39,7 +39,11 @@ options:
     type: bool
     default: false
   host:
-    description: Name or IP address of the PostgreSQL server, as Vault reaches it and the host that runs this task.
+    description:
+      - Name or IP address of the PostgreSQL server, as Vault reaches it and the host that runs this task. An IPv6
+        address may be in brackets.
+      - A pooler in transaction mode, such as PgBouncer, may stand before it. In the proof the options alone decide, and
+        not the C(PG*) variables of the environment, service and password files, or certificates in the user's home.
     type: str
   port:
     description: Port of the server. It is 5432 unless this or O(connection_secret) says otherwise.
@@ -130,7 +134,8 @@ options:
   connection_secret:
     description:
       - A Kubernetes Secret that provides what no option gives, by its keys C(endpoint), C(port), C(database),
-        C(sslmode), C(username) and C(password). It is read by the task itself, and no value of it appears elsewhere.
+        C(sslmode), C(username) and C(password). It is read by the task itself, and no value of it appears elsewhere. A
+        value with a line break, as C(echo) leaves one, is refused.
     type: dict
     suboptions:
       namespace:

@@ -53,7 +53,7 @@ class PostgreSQLServer:
 
     def start(self) -> None:
         """Starts the server, and waits until it lets somebody log in."""
-        settings = ("-k", "", "-h", "127.0.0.1", "-p", str(self.port), "-c", "fsync=off")
+        settings = ("-k", "", "-h", "127.0.0.1,::1", "-p", str(self.port), "-c", "fsync=off")
         command = as_unprivileged([str(self._programs / "postgres"), "-D", str(self._data), *settings])
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, cwd="/", stdout=log, stderr=log)

@@ -13,6 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 LOOPBACK_NAMES = {"localhost", "", None}
 # Waiting for a child with a timeout is a polling loop of the standard library's.

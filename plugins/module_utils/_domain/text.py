@@ -14,11 +14,14 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u20
 
 
 def inert(text: object, longest: int = LONGEST) -> str:
-    """One line without terminal escapes, control or bidirectional characters, cut to ``longest`` characters.
+    """One line without terminal escapes, control or bidirectional characters, cut to ``longest`` characters at most.
 
     A status message is written by whoever can write the object: it must not move a cursor, fake a line or fill a log.
+    It is cut between words, for half a secret would not be known for one.
     """
     # The first cut bounds the work on a message of megabytes; escapes can only make the text shorter.
-    rough = str(text)[: longest * 4]
-    line = _CONTROLS.sub(" ", _ESCAPES.sub("", rough)).strip()
-    return line if len(line) <= longest else f"{line[: longest - 1]}…"
+    whole = str(text)
+    line = _CONTROLS.sub(" ", _ESCAPES.sub("", whole[: longest * 4])).strip()
+    if len(line) <= longest and len(whole) <= longest * 4:
+        return line
+    return f"{line[:longest].rpartition(' ')[0]}…"

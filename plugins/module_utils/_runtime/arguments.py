@@ -13,6 +13,8 @@ from ansible.module_utils.basic import env_fallback
 from ansible.module_utils.errors import AnsibleFallbackNotFound
 from ansible.module_utils.parsing.convert_bool import boolean
 
+from .._domain.redact import HIDDEN
+
 ArgumentSpec = Mapping[str, dict[str, Any]]
 
 
@@ -144,6 +146,34 @@ def secrets_in(spec: ArgumentSpec, options: Mapping[str, Any]) -> Iterator[str]:
         for suboptions in value if isinstance(value, list) else [value]:
             if isinstance(suboptions, dict):
                 yield from secrets_in(rules.get("options") or {}, suboptions)
+
+
+def open_in(spec: ArgumentSpec, options: Mapping[str, Any]) -> Iterator[str]:
+    """What the user wrote in the open: names of options, and the texts of those that are not marked ``no_log``.
+
+    Not what is in an option without suboptions of its own, such as a manifest: only its engine knows what that means.
+    """
+    for name, rules in spec.items():
+        value = options.get(name)
+        yield name
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, dict):
+                yield from open_in(rules.get("options") or {}, item)
+            elif isinstance(item, str) and not rules.get("no_log"):
+                yield item
+
+
+def without_secrets(spec: ArgumentSpec, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options as they may be shown."""
+    return {name: _shown(spec.get(name) or {}, value) for name, value in options.items()}
+
+
+def _shown(rules: Mapping[str, Any], value: Any) -> Any:
+    if rules.get("no_log") and value:
+        return HIDDEN
+    if isinstance(value, list):
+        return [_shown(rules, item) for item in value]
+    return without_secrets(rules["options"], value) if isinstance(value, dict) and "options" in rules else value
 
 
 def extended_environment(extra: Mapping[str, Any]) -> None:

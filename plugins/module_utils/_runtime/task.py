@@ -14,15 +14,18 @@ from ansible.module_utils.basic import AnsibleModule
 from .._domain.errors import InfraError
 from .._domain.plan import Plan
 from .._domain.ports import Reporter
-from .._domain.redact import Redactor
-from .arguments import ArgumentSpec, secrets_in
+from .._domain.redact import Redactor, names_in
+from .arguments import ArgumentSpec, open_in, secrets_in, without_secrets
 
 Result = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Request:
-    """What one task was asked to do. Whatever leaves the task goes through ``redactor``: tell it each secret learnt."""
+    """What one task was asked to do.
+
+    Whatever leaves the task goes through ``redactor``: tell it each secret learnt, and each name that no option gives.
+    """
 
     options: Mapping[str, Any]
     check_mode: bool
@@ -76,21 +79,36 @@ class ModuleReporter:
 
 def execute(task: Task, options: Mapping[str, Any], check_mode: bool, reporter: Reporter) -> Result:
     """Runs the task. An InfraError becomes a failed result; any other exception is a defect and passes through."""
-    redactor = Redactor(secrets_in(task.arguments, options))
-    request = Request(options, check_mode, RedactingReporter(reporter, redactor), redactor)
-    try:
-        outcome = task.reconcile(request)
-    except InfraError as error:
-        result = {**error.facts, "failed": True, "msg": str(error), "changed": bool(error.facts.get("changed"))}
-    else:
-        result = {**outcome.facts, "changed": outcome.plan.changed, "diff": outcome.plan.diff}
-    return dict(redactor.value(result))
+    return _result(task, _request(task, options, check_mode, reporter))
 
 
 def run_module(task: Task) -> None:
     """The door of a module: its ``main``."""
     module = AnsibleModule(argument_spec=dict(task.arguments), supports_check_mode=True, **task.constraints)
-    result = execute(task, module.params, module.check_mode, ModuleReporter(module))
+    # AnsibleModule itself would blot every secret, however short, out of names and numbers, too.
+    module.no_log_values = set()
+    request = _request(task, module.params, module.check_mode, ModuleReporter(module))
+    result = _result(task, request)
+    arguments = request.redactor.value(without_secrets(task.arguments, module.params))
+    result["invocation"] = {"module_args": arguments}
     if result.pop("failed", False):
         module.fail_json(**result)
     module.exit_json(**result)
+
+
+def _request(task: Task, options: Mapping[str, Any], check_mode: bool, reporter: Reporter) -> Request:
+    redactor = Redactor(secrets_in(task.arguments, options), open_in(task.arguments, options))
+    return Request(options, check_mode, RedactingReporter(reporter, redactor), redactor)
+
+
+def _result(task: Task, request: Request) -> Result:
+    redactor = request.redactor
+    try:
+        outcome = task.reconcile(request)
+    except InfraError as error:
+        redactor.keep(*names_in(error.facts))
+        shown = redactor.value({**error.facts, "msg": str(error)})
+        return {**shown, "failed": True, "changed": bool(error.facts.get("changed"))}
+    redactor.keep(*names_in(outcome.facts))
+    shown = redactor.value({**outcome.facts, "diff": outcome.plan.diff})
+    return {**shown, "changed": outcome.plan.changed}

@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -470,6 +473,22 @@ def test_the_dump_gets_its_login_from_the_owners_secret(backed_up: Rendering) ->
         "PGSSLROOTCERT": "system",
         "RETENTION_DAYS": "14",
     }
+
+
+@pytest.mark.parametrize(("published", "host"), [("[::1]", "::1"), ("db.example.org", "db.example.org")])
+def test_libpq_gets_an_address_without_brackets(
+    backed_up: Rendering, tmp_path: Path, published: str, host: str
+) -> None:
+    """The pod's own script, with a pg_dump that writes where it would connect to."""
+    dumper = tmp_path / "pg_dump"
+    dumper.write_text('#!/bin/sh\necho "$PGHOST" > "${2#--file=}"\n')
+    dumper.chmod(0o755)
+    [shell, flags, script] = pod(backed_up)["containers"][0]["command"]
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PGDATABASE": "d", "RETENTION_DAYS": "1"}
+    script = script.replace("/backups", str(tmp_path))
+    subprocess.run([shell, flags, script], env={**environment, "PGHOST": published}, check=True)
+    [dump] = tmp_path.glob("*.dump")
+    assert dump.read_text() == f"{host}\n"
 
 
 def test_an_authority_of_ones_own_is_believed(renderer: Renderer) -> None:

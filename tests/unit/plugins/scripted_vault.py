@@ -200,10 +200,13 @@ class ScriptedSession:
         self._server = server
         self._username = username
 
-    def query(self, statement: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+    def query(
+        self, statement: str, parameters: Sequence[object] = (), *, rolled_back: bool = False
+    ) -> list[tuple[Any, ...]]:
         if self._username not in self._server.logins:
             raise Unreachable("the session ended")
-        self._server.statements.append(f"{self._username}: {statement}")
+        kept = "" if not rolled_back else "rolled back: "
+        self._server.statements.append(f"{self._username}: {kept}{statement}")
         for start, answer in self._server.answers.items():
             if statement.strip().startswith(start):
                 if isinstance(answer, InfraError):
@@ -225,8 +228,8 @@ class ScriptedSession:
                 tables.pop(f"public.{words[-1]}", None)
             case ["SELECT", "written"]:
                 return [(value,) for value in tables[words[3]]]
-            case ["SELECT", "format('%I.%I',"]:
-                return [("public.pnow_infra_proof", "dev-user")]
+            case ["SELECT", "format('%I.%I',"] if "regclass" in words[-1]:
+                return [(table, "dev-user") for table in tables]
             case ["SELECT", "rolname"]:
                 return [(parameters[0],)] if parameters[0] in self._server.undropped else []
         return []

@@ -8,12 +8,16 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 from ..._domain import errors
 from ..._domain.text import inert
+from .impersonation import Impersonation
+from .kubeconfig import Kubeconfig
 
 try:
     import kubernetes.client
@@ -34,33 +38,47 @@ _UNUSABLE = (
     (r"file is empty", "is empty"),
     (r"object with name (\S+) in \S*/contexts list", r"has no context \1"),
     (r"Expected key current-context", "has no current context"),
+    (r"File does not exist: (.+)", r"names \1, which is no file"),
 )
 
 
-def configuration_of(options: Mapping[str, Any], folder: str) -> kubernetes.client.Configuration:
-    """The client library's configuration; inline certificates are in files in ``folder``. Raises InvalidOption."""
-    _check(options)
+@dataclass(frozen=True)
+class Settings:
+    """How to call an API server, and as whom; ``context`` is that of the kubeconfig, if one was read."""
+
+    configuration: kubernetes.client.Configuration
+    context: str
+    impersonation: Impersonation
+
+
+def settings_of(options: Mapping[str, Any], folder: str) -> Settings:
+    """What options and kubeconfig say; inline certificates are in files in ``folder``.
+
+    Raises InvalidOption, and Unauthorized when an exec credential plugin fails.
+    """
+    _check_files(options)
     configuration = kubernetes.client.Configuration()
+    context, impersonation = "", Impersonation()
     if options.get("host"):
         _check_url(options["host"])
         configuration.host = options["host"]
     else:
-        _load_credentials(options, configuration, folder)
+        context, impersonation = _load_credentials(options, configuration, folder)
         _check_url(str(configuration.host))
-    settings = {
+    overriding = {
         "ssl_ca_cert": options.get("ca_cert"),
         "cert_file": options.get("client_cert"),
         "key_file": options.get("client_key"),
         "verify_ssl": options.get("validate_certs"),
     }
-    for name, value in settings.items():
+    for name, value in overriding.items():
         if value is not None:
             setattr(configuration, name, value)
     if options.get("api_key"):
         configuration.api_key = {"authorization": f"Bearer {options['api_key']}"}
         configuration.refresh_api_key_hook = None  # it would bring back the kubeconfig's
     _set_proxy(options, configuration)
-    return configuration
+    return Settings(configuration, context, impersonation.overridden_by(options))
 
 
 def _set_proxy(options: Mapping[str, Any], configuration: kubernetes.client.Configuration) -> None:
@@ -74,30 +92,30 @@ def _set_proxy(options: Mapping[str, Any], configuration: kubernetes.client.Conf
         configuration.proxy_headers = urllib3.make_headers(**headers)
 
 
-def _load_credentials(options: Mapping[str, Any], configuration: kubernetes.client.Configuration, folder: str) -> None:
+def _load_credentials(
+    options: Mapping[str, Any], configuration: kubernetes.client.Configuration, folder: str
+) -> tuple[str, Impersonation]:
+    """Fills the configuration; the context and the impersonation come from a kubeconfig, a pod has none."""
     path = _kubeconfig(options)
     try:
         if not path:
             kubernetes.config.load_incluster_config(client_configuration=configuration)
-            return
-        kubernetes.config.load_kube_config(
-            config_file=path,
-            context=options.get("context"),
-            client_configuration=configuration,
-            persist_config=False,
-            temp_file_path=folder,
-        )
+            return "", Impersonation()
+        kubeconfig = Kubeconfig(path, options.get("context"))
+        kubeconfig.load(configuration, folder, run_plugin=not options.get("api_key"))
+        return kubeconfig.context, kubeconfig.impersonation
     except kubernetes.config.ConfigException as error:
-        raise _no_connection(options, _meaning(str(error))) from error
+        raise _no_connection(path, _meaning(str(error))) from error
     except yaml.YAMLError as error:
         # Its own text quotes the file, which holds credentials.
         mark = getattr(error, "problem_mark", None)
         where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
-        raise _no_connection(options, f"is not valid YAML{where}") from None
+        raise _no_connection(path, f"is not valid YAML{where}") from None
     except OSError as error:
-        raise _no_connection(options, f"can not be read: {inert(error, 200)}") from error
+        what = "" if str(error.filename) == path else f", for it names {inert(error.filename, 200)}"
+        raise _no_connection(path, f"can not be read{what}: {error.strerror}") from error
     except (AttributeError, KeyError, TypeError, ValueError):
-        raise _no_connection(options, "is not a kubeconfig") from None
+        raise _no_connection(path, "is not a kubeconfig") from None
 
 
 def _kubeconfig(options: Mapping[str, Any]) -> str:
@@ -115,8 +133,7 @@ def _meaning(message: str) -> str:
     return f"can not be used: {inert(message, 200)}"
 
 
-def _no_connection(options: Mapping[str, Any], trouble: str) -> errors.InvalidOption:
-    path = _kubeconfig(options)
+def _no_connection(path: str, trouble: str) -> errors.InvalidOption:
     return errors.InvalidOption(
         f"kubeconfig {path} {trouble}" if path else f"the service account of this pod {trouble}",
         next_step="set kubeconfig (K8S_AUTH_KUBECONFIG) to a kubeconfig file and context (K8S_AUTH_CONTEXT) to one of "
@@ -124,28 +141,15 @@ def _no_connection(options: Mapping[str, Any], trouble: str) -> errors.InvalidOp
     )
 
 
-def context_of(options: Mapping[str, Any]) -> str:
-    """The name of the context in use; empty in a pod, which has none."""
-    if options.get("context"):
-        return str(options["context"])
-    try:
-        return str(kubernetes.config.list_kube_config_contexts(_kubeconfig(options))[1]["name"])
-    except (kubernetes.config.ConfigException, yaml.YAMLError, OSError, AttributeError, LookupError, TypeError):
-        return ""
-
-
-def _check(options: Mapping[str, Any]) -> None:
+def _check_files(options: Mapping[str, Any]) -> None:
     for name in FILE_OPTIONS:
         path = options.get(name)
+        if path and Path(path).is_dir():
+            raise errors.InvalidOption(f"{name} {path} is a folder", next_step="name a file in it")
         if path and not os.access(path, os.R_OK):
             raise errors.InvalidOption(
                 f"{name} {path} is not a file that can be read", next_step="correct the path or its permissions"
             )
-    if options.get("impersonate_groups") and not options.get("impersonate_user"):
-        raise errors.InvalidOption(
-            "impersonate_groups is set without impersonate_user",
-            next_step="name the user, too: groups alone are nobody",
-        )
 
 
 def _check_url(url: str) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..._domain import errors
 from ..._domain.text import inert
-from .configuration import configuration_of, context_of, without_login
+from .configuration import settings_of, without_login
 
 with suppress(ImportError):  # without them nobody connects, and is told so
     import kubernetes.client
@@ -30,42 +30,39 @@ class Session:
     """A connection pool, and the caller's credentials as they were when it was opened."""
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        self._options = options
         # The client library writes inline certificates to files, and would remove them when the interpreter exits,
         # which a forked Ansible worker never does: they get a folder of our own, and are gone before the first request.
         with tempfile.TemporaryDirectory(prefix="pnow-infra-") as folder:
             try:
-                self._configuration = configuration_of(options, folder)
-                self.pool = _pool(self._configuration)
+                self._settings = settings_of(options, folder)
+                self.pool = _pool(self._settings.configuration)
             finally:
                 # It remembers what it wrote, and some versions would name a file again that is gone with its folder.
                 kube_config._cleanup_temp_files()
-        self.url = str(self._configuration.host).rstrip("/")
+        self.url = str(self._settings.configuration.host).rstrip("/")
 
     @property
     def unverified(self) -> bool:
-        return self.url.startswith("https:") and not self._configuration.verify_ssl
+        return self.url.startswith("https:") and not self._settings.configuration.verify_ssl
 
     @cached_property
     def place(self) -> str:
         """The URL, and by which context and proxy it was found: what a person needs to look it up."""
         notes = []
-        if not self._options.get("host") and (context := context_of(self._options)):
-            notes.append(f"context {context}")
+        if self._settings.context:
+            notes.append(f"context {self._settings.context}")
         if isinstance(self.pool, urllib3.ProxyManager):
-            notes.append(f"through proxy {without_login(str(self._configuration.proxy))}")
+            notes.append(f"through proxy {without_login(str(self._settings.configuration.proxy))}")
         return without_login(self.url) + (f" ({', '.join(notes)})" if notes else "")
 
     def headers(self) -> urllib3.HTTPHeaderDict:
         """The headers of every request. Raises InvalidOption for a credential that can not be one."""
         headers = urllib3.HTTPHeaderDict({"Accept": "application/json", "User-Agent": USER_AGENT})
-        settings: Mapping[str, Any] = self._configuration.auth_settings()
+        settings: Mapping[str, Any] = self._settings.configuration.auth_settings()
         for setting in settings.values():
             headers[setting["key"]] = _header("credential", str(setting["value"] or ""))
-        if user := self._options.get("impersonate_user"):
-            headers["Impersonate-User"] = _header("impersonate_user", user)
-        for group in self._options.get("impersonate_groups") or []:
-            headers.add("Impersonate-Group", _header("impersonate_groups", group))
+        for name, value in self._settings.impersonation.headers():
+            headers.add(name, _header("user or group to act as", value))
         return headers
 
 
@@ -105,18 +102,20 @@ def _tls(configuration: kubernetes.client.Configuration) -> ssl.SSLContext:
             context.load_verify_locations(configuration.ssl_ca_cert)
         else:
             context.load_default_certs()
-    except ssl.SSLError as error:
+    except OSError as error:
+        trouble = "is not in PEM form" if isinstance(error, ssl.SSLError) else "can not be read"
         raise errors.InvalidOption(
-            f"the CA certificate for the Kubernetes API is not in PEM form: {inert(error, 200)}",
+            f"the CA certificate for the Kubernetes API {trouble}: {inert(error.strerror or error, 200)}",
             next_step="correct ca_cert (K8S_AUTH_SSL_CA_CERT), or certificate-authority in the kubeconfig",
         ) from error
     if configuration.cert_file:
         try:
             # Without a password OpenSSL would ask the terminal for that of an encrypted key.
             context.load_cert_chain(configuration.cert_file, configuration.key_file, password="")
-        except ssl.SSLError as error:
+        except OSError as error:
+            trouble = "are not a pair in PEM form" if isinstance(error, ssl.SSLError) else "can not be read"
             raise errors.InvalidOption(
-                f"client certificate and key for the Kubernetes API are not a pair in PEM form: {inert(error, 200)}",
+                f"client certificate and key for the Kubernetes API {trouble}: {inert(error.strerror or error, 200)}",
                 next_step="correct client_cert and client_key, or the kubeconfig; the key must not be encrypted",
             ) from error
     return context

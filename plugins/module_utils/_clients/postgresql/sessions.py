@@ -11,7 +11,8 @@ import ssl
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from ..._domain import errors
@@ -25,7 +26,9 @@ try:
 except ImportError as error:
     IMPORT_ERROR = error
 
+# Seconds.
 STATEMENT_TIMEOUT = 15
+BEGIN = f"BEGIN; SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}s'"
 # Over a whole session, whatever the server does: a statement timeout needs a server that is alive.
 SESSION_LIMIT = 120.0
 CHECKED_SSLMODES = ("verify-ca", "verify-full")
@@ -42,8 +45,8 @@ class PostgreSQLServers:
                 f"the Python library {IMPORT_ERROR.name} is not installed where this task runs",
                 next_step="install the collection's requirements.txt there, or set verify to never",
             )
-        with ExitStack() as files:
-            connection = _connect(endpoint, username, password, _tls_files(endpoint, files))
+        with _files(endpoint) as files, _options_alone():
+            connection = _connect(endpoint, username, password, files)
         timer = threading.Timer(SESSION_LIMIT, _hang_up, [connection.fileno()])
         timer.daemon = True
         timer.start()
@@ -61,12 +64,17 @@ class PostgreSQLSession:
         self._connection = connection
         self._endpoint = endpoint
 
-    def query(self, statement: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        """The rows of a statement. Raises Forbidden, TimedOut, Unreachable when it has ended, else Rejected."""
+    def query(
+        self, statement: str, parameters: Sequence[object] = (), *, rolled_back: bool = False
+    ) -> list[tuple[Any, ...]]:
+        """The rows of a statement, which is a transaction of its own.
+
+        Raises Forbidden, TimedOut, Unreachable when the session has ended, else Rejected.
+        """
         try:
-            cursor = self._connection.execute(statement.encode(), parameters or None)
-            return cursor.fetchall() if cursor.description else []
-        except psycopg.errors.InsufficientPrivilege as error:
+            return self._transacted(statement, parameters, "ROLLBACK" if rolled_back else "COMMIT")
+        except (psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidSchemaName) as error:
+            # It says that there is no schema when there is none that the role may use.
             raise errors.Forbidden(f"PostgreSQL refuses it in {self._endpoint}: {_said(error)}") from error
         except psycopg.errors.QueryCanceled as error:
             raise errors.TimedOut(f"{self._endpoint} gave up: {_said(error)}") from error
@@ -75,8 +83,22 @@ class PostgreSQLSession:
         except psycopg.Error as error:
             raise errors.Rejected(f"PostgreSQL rejects it in {self._endpoint}: {_said(error)}") from error
 
+    def _transacted(self, statement: str, parameters: Sequence[object], end: str) -> list[tuple[Any, ...]]:
+        """A limit that were set for the session would, behind a pooler, stay with a stranger's."""
+        execute = self._connection.execute
+        execute(BEGIN)
+        try:
+            cursor = execute(statement.encode(), parameters or None)
+            rows = cursor.fetchall() if cursor.description else []
+        except psycopg.Error:
+            with suppress(psycopg.Error):
+                execute("ROLLBACK")
+            raise
+        execute(end)
+        return rows
 
-def _connect(endpoint: Endpoint, username: str, password: str, tls: Mapping[str, Any]) -> psycopg.Connection:
+
+def _connect(endpoint: Endpoint, username: str, password: str, files: Mapping[str, Any]) -> psycopg.Connection:
     try:
         return psycopg.connect(
             host=endpoint.host,
@@ -85,11 +107,13 @@ def _connect(endpoint: Endpoint, username: str, password: str, tls: Mapping[str,
             user=username,
             password=password,
             sslmode=endpoint.sslmode,
-            **tls,
+            **files,
+            gssencmode="disable",
             connect_timeout=CONNECT_TIMEOUT,
             application_name="pnow.infra",
-            options=f"-c statement_timeout={STATEMENT_TIMEOUT}s",
             autocommit=True,
+            # Poolers refuse startup options, and prepare nothing.
+            prepare_threshold=None,
         )
     except psycopg.Error as error:
         if _was_refused(error):
@@ -97,27 +121,39 @@ def _connect(endpoint: Endpoint, username: str, password: str, tls: Mapping[str,
         raise errors.Unreachable(f"{endpoint} can not be reached from here: {_said(error)}") from error
 
 
-def _tls_files(endpoint: Endpoint, files: ExitStack) -> dict[str, Any]:
-    """TLS material for as long as ``files`` is open, private to the user; libpq takes nothing but files."""
+@contextmanager
+def _options_alone() -> Iterator[None]:
+    """Without the variables of the environment from which libpq takes whatever it is not told."""
+    hidden = {name: os.environ.pop(name) for name in [*os.environ] if name.startswith("PG")}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
+
+
+@contextmanager
+def _files(endpoint: Endpoint) -> Iterator[dict[str, str]]:
+    """TLS material, private to the user and gone afterwards, for libpq takes nothing but files.
+
+    It is told of every file that it would otherwise look for in the user's home; those that do not exist it ignores.
+    """
     texts = {
         "sslrootcert": endpoint.tls_ca,
         "sslcert": endpoint.tls_certificate,
         "sslkey": endpoint.tls_private_key,
     }
-    named: dict[str, Any] = {option: files.enter_context(_file(text)) for option, text in texts.items() if text}
-    if not endpoint.tls_ca and endpoint.sslmode in CHECKED_SSLMODES and "PGSSLROOTCERT" not in os.environ:
-        # libpq would look in the home of the user only; and the library that psycopg brings along does not know where
-        # this host keeps the certificates that it trusts, as Python does.
-        named["sslrootcert"] = ssl.get_default_verify_paths().cafile or "system"
-    return named
-
-
-@contextmanager
-def _file(text: str) -> Iterator[str]:
-    with tempfile.NamedTemporaryFile("w", prefix="pnow-infra-", suffix=".pem") as file:
-        file.write(text)
-        file.flush()
-        yield file.name
+    with tempfile.TemporaryDirectory(prefix="pnow-infra-") as folder:
+        named = {option: Path(folder, option) for option in (*texts, "sslcrl", "passfile")}
+        for option, text in texts.items():
+            if text:
+                named[option].touch(mode=0o600)
+                named[option].write_text(text, encoding="utf-8")
+        paths = {option: str(path) for option, path in named.items()}
+        if not endpoint.tls_ca and endpoint.sslmode in CHECKED_SSLMODES:
+            # The library that psycopg brings along does not know where this host keeps the certificates that it
+            # trusts, as Python does.
+            paths["sslrootcert"] = ssl.get_default_verify_paths().cafile or "system"
+        yield paths
 
 
 def _was_refused(error: psycopg.Error) -> bool:

@@ -73,6 +73,9 @@ def _adapter(options: Mapping[str, Any]) -> RawAdapter:
         raise errors.InvalidOption("timeout or retries is too small", next_step="give at least 1 second and 0 retries")
     session = requests.Session()
     session.headers["User-Agent"] = USER_AGENT
+    # Of the environment only what is documented counts: requests would send the login of a .netrc along.
+    session.trust_env = False
+    session.proxies = requests.utils.get_environ_proxies(options["url"])
     session.cert = auth.client_certificate(options)
     # hvac heeds its own argument only where the session does not verify.
     session.verify = auth.trusted_authorities(options)

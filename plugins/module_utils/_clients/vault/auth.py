@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from ..._domain.vault.ports import Data
 
 Options: TypeAlias = Mapping[str, Any]
 
+# How hvac and requests are told which authorities this host trusts.
+TRUSTED_BY_DEFAULT = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 # Where Kubernetes puts the token of a pod's service account.
 SERVICE_ACCOUNT_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
@@ -68,7 +71,7 @@ def client_certificate(options: Options) -> tuple[str, str] | None:
         return None
     files = _needed(options, "cert_auth_public_key"), _needed(options, "cert_auth_private_key")
     for file in files:
-        _check_existence(file, "auth_method cert needs it, as PEM")
+        _check_file(file, "auth_method cert needs it, as PEM")
     return files
 
 
@@ -77,10 +80,14 @@ def trusted_authorities(options: Options) -> str | bool:
     if options["validate_certs"] is False:
         return False
     if options["ca_cert"]:
-        _check_existence(
-            options["ca_cert"], "ca_cert (VAULT_CACERT) names it, and it is to have CA certificates as PEM"
-        )
-    return options["ca_cert"] or True
+        _check_file(options["ca_cert"], "ca_cert (VAULT_CACERT) names it, and it is to have CA certificates as PEM")
+        return str(options["ca_cert"])
+    for name in TRUSTED_BY_DEFAULT:
+        if path := os.environ.get(name):
+            if not Path(path).exists():
+                raise errors.InvalidOption(f"there is no {path}", next_step=f"correct or unset {name}, or give ca_cert")
+            return path
+    return True
 
 
 def _approle(options: Options) -> Login:
@@ -128,9 +135,13 @@ def _path(options: Options) -> str:
     return f"auth/{mount_point}/login"
 
 
-def _check_existence(path: str, need: str) -> None:
+def _check_file(path: str, need: str) -> None:
     if not Path(path).exists():
         raise errors.InvalidOption(f"there is no file {path}", next_step=need)
+    if Path(path).is_dir():
+        raise errors.InvalidOption(f"{path} is a folder", next_step=need)
+    if not os.access(path, os.R_OK):
+        raise errors.InvalidOption(f"file {path} can not be read", next_step=need)
 
 
 def _needed(options: Options, option: str) -> str:

@@ -13,10 +13,12 @@ from .endpoint import Endpoint
 
 
 class Session(Protocol):
-    """A login session of PostgreSQL, every statement a transaction unless BEGIN starts one."""
+    """A login session of PostgreSQL. A pooler may run each transaction in another one, so nothing lasts beyond it."""
 
-    def query(self, statement: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        """The rows of a statement, none for one that returns none.
+    def query(
+        self, statement: str, parameters: Sequence[object] = (), *, rolled_back: bool = False
+    ) -> list[tuple[Any, ...]]:
+        """The rows of a statement, none for one that returns none, in a transaction of its own.
 
         Raises Forbidden when the role lacks a privilege, Unreachable when the session has ended, else Rejected.
         """

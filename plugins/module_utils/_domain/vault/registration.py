@@ -18,7 +18,7 @@ from typing import Any
 
 from ..errors import InvalidOption
 from ..postgresql import statements
-from ..postgresql.endpoint import DEFAULT_PORT, SAFEST_SSLMODE, Endpoint
+from ..postgresql.endpoint import DEFAULT_PORT, SAFEST_SSLMODE, Endpoint, read_host, read_port, read_sslmode
 from ..units import seconds
 from .values import as_list, is_path, normalised
 
@@ -28,7 +28,6 @@ READONLY = "readonly"
 
 # As Vault's own pattern for names in a path, whose last segment ends at a slash.
 _NAME = re.compile(r"\w(?:[\w.-]*\w)?", re.ASCII)
-_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|[0-9a-fA-F:.]*:[0-9a-fA-F:.]+")
 
 # What an application needs to know, as texts under the keys of a connection Secret where that has them.
 FACTS = ("endpoint", "port", "database", "sslmode", "mount_point", "connection", "roles")
@@ -195,7 +194,7 @@ def registration_from(options: Mapping[str, Any], secret: Mapping[str, str]) -> 
 
     Raises InvalidOption.
     """
-    given = {option: options[option] or secret.get(key, "") for option, key in SECRET_KEYS.items()}
+    given = {option: _on_one_line(option, options, secret) for option in SECRET_KEYS}
     for option in ("host", "database", "username", "password"):
         if not given[option]:
             raise InvalidOption(
@@ -213,6 +212,21 @@ def registration_from(options: Mapping[str, Any], secret: Mapping[str, str]) -> 
         roles=[_role(entry, f"roles[{position}]") for position, entry in enumerate(options["roles"])],
         verify_connection=options["verify_connection"],
         settings=_settings(options),
+    )
+
+
+def _on_one_line(option: str, options: Mapping[str, Any], secret: Mapping[str, str]) -> Any:
+    """What is given for an option, by itself or in the Secret, which was made with echo more often than one thinks."""
+    key = SECRET_KEYS[option]
+    value = options[option] or secret.get(key, "")
+    if not {"\n", "\r"} & set(str(value)):
+        return value
+    if options[option]:
+        raise InvalidOption(f"{option} has a line break", next_step="give it without")
+    name = "{namespace}/{name}".format_map(options["connection_secret"])
+    raise InvalidOption(
+        f"connection_secret is Secret {name}, whose key {key} has a line break, as echo leaves one",
+        next_step="make it with printf, echo -n or kubectl create secret --from-literal",
     )
 
 
@@ -234,19 +248,14 @@ def _settings(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _endpoint(given: Mapping[str, Any], options: Mapping[str, Any]) -> Endpoint:
-    host, port = str(given["host"]), str(given["port"] or DEFAULT_PORT)
-    if not _HOST.fullmatch(host):
-        raise InvalidOption(f"host is {host!r}, which names no host", next_step="give a host name or an IP address")
-    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-        raise InvalidOption(f"port is {port!r}, which is no TCP port", next_step="give a number from 1 to 65535")
     certificate, key = options["tls_certificate"] or "", options["tls_private_key"] or ""
     if bool(certificate) != bool(key):
         raise InvalidOption("only one of tls_certificate and tls_private_key is given", next_step="give both or none")
     return Endpoint(
-        host=host,
-        port=int(port),
+        host=read_host(str(given["host"])),
+        port=read_port(str(given["port"] or DEFAULT_PORT)),
         database=str(given["database"]),
-        sslmode=str(given["sslmode"] or SAFEST_SSLMODE),
+        sslmode=read_sslmode(str(given["sslmode"] or SAFEST_SSLMODE)),
         tls_ca=options["tls_ca"] or "",
         tls_certificate=certificate,
         tls_private_key=key,

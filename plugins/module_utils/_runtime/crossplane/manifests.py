@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 from typing import Any
 
 from ..._domain.errors import Failed, InvalidOption, NotServed, TimedOut
@@ -16,6 +16,7 @@ from ..._domain.kubernetes.entries import manifests_from
 from ..._domain.kubernetes.manifest import Manifest, ObjectRef, being_deleted, ref_of, uid
 from ..._domain.kubernetes.ports import Kubernetes
 from ..._domain.kubernetes.readiness import Phase, Readiness, assess, rule_for
+from ..._domain.kubernetes.secrets import secrets_in
 from ..._domain.plan import Plan
 from ..._domain.ports import Clock
 from ..._domain.redact import Redactor
@@ -26,9 +27,6 @@ from ..task import Outcome, Request
 from .protection import require_unused
 from .removing import await_departures, await_gone, delete_all, occupied, require_deletable
 
-# Keys of connection Secrets that keep no secret: hiding "postgres" would hide it in every other name, too.
-PUBLIC_KEYS = frozenset({"username", "endpoint", "host", "port", "database", "sslmode"})
-
 
 def reconcile_manifests(request: Request, api: Kubernetes, clock: Clock) -> Outcome:
     """Applies, or deletes in reverse order, the objects of option ``manifests`` and waits for them."""
@@ -36,7 +34,7 @@ def reconcile_manifests(request: Request, api: Kubernetes, clock: Clock) -> Outc
     deadline = Deadline.after(clock, seconds(request.options["wait_timeout"], "wait_timeout"))
     api = api.bounded_by(deadline.moment)
     for manifest in desired:
-        _remember_secrets(manifest, request.redactor)
+        _tell(request.redactor, manifest)
     if request.options["state"] == "absent":
         return _absent(request, api, desired[::-1], deadline)
     return _present(request, api, desired, deadline)
@@ -154,11 +152,11 @@ def _blockers(waited: Waited) -> list[Blocker]:
     return [item for item in found if item is not None]
 
 
-def _remember_secrets(manifest: Manifest, redactor: Redactor) -> None:
-    if manifest["kind"] == "Secret":
-        for key, value in (manifest.get("data") or {}).items():
-            if key not in PUBLIC_KEYS and value:
-                redactor.remember(base64.b64decode(value).decode(errors="replace"))
+def _tell(redactor: Redactor, manifest: Manifest) -> None:
+    ref = ref_of(manifest)
+    redactor.keep(*astuple(ref), str(ref))
+    for secret in secrets_in(manifest):
+        redactor.remember(secret)
 
 
 def _is_namespace(ref: ObjectRef) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
 from ..._domain.errors import Failed, Forbidden, InfraError, Unauthorized, Unreachable
@@ -19,15 +20,45 @@ from ..._domain.vault.registration import READONLY, READWRITE, Registration, Rol
 # Seconds. Whatever happens to this process, its credentials end with their token.
 ISSUER_TTL = 300
 
-# One name, so that a table left by a process that was killed is found by the next; hence one proof at a time.
+# Each login has a table of its own. One that a killed process has left is known by its name: it has no login any more.
 TABLE = "pnow_infra_proof"
-TAKE_TURN = f"SELECT pg_advisory_lock(hashtext('{TABLE}'))"
-END_TURN = f"SELECT pg_advisory_unlock(hashtext('{TABLE}'))"
-PLACE_AND_OWNER = f"""
+DIGITS = 32
+LEFT_BEHIND = f"""
+SELECT format('%I.%I', nspname, relname)
+  FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+  WHERE starts_with(relname, '{TABLE}') AND relkind = 'r' AND pg_get_userbyid(relowner) = current_user
+    AND NOT EXISTS (
+      SELECT FROM pg_roles
+        WHERE relname = '{TABLE}_' || left(encode(sha256(convert_to(rolname, 'UTF8')), 'hex'), {DIGITS})
+    )
+"""  # noqa: S608 - constants
+PLACE_AND_OWNER = """
 SELECT format('%I.%I', nspname, relname), pg_get_userbyid(relowner)
   FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
-  WHERE pg_class.oid = '{TABLE}'::regclass
-"""  # noqa: S608 - a constant
+  WHERE pg_class.oid = '{table}'::regclass
+"""
+
+# What would mend a schema in which a writer may not create, or a reader may.
+ALLOWING = """
+SELECT CASE
+    WHEN current_schema() IS NOT NULL
+      THEN format('GRANT CREATE ON SCHEMA %I TO %I', current_schema(), current_user)
+    WHEN to_regnamespace('public') IS NOT NULL
+      THEN format('GRANT USAGE, CREATE ON SCHEMA public TO %I', current_user)
+    ELSE format('CREATE SCHEMA public AUTHORIZATION %I', current_user)
+  END
+  WHERE current_schema() IS NULL OR NOT has_schema_privilege(current_schema(), 'CREATE')
+"""
+FORBIDDING = """
+SELECT format(
+    'REVOKE CREATE ON SCHEMA %I FROM %s',
+    nspname,
+    CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END
+  )
+  FROM pg_namespace, aclexplode(coalesce(nspacl, acldefault('n', nspowner)))
+  WHERE nspname = current_schema() AND privilege_type = 'CREATE'
+    AND (grantee = 0 OR pg_has_role(grantee, 'USAGE'))
+"""
 
 
 @dataclass(frozen=True)
@@ -37,6 +68,7 @@ class Login:
     role: Role
     credential: Credential
     session: Session
+    database: str
     proved: list[str] = field(default_factory=list)
 
     @contextmanager
@@ -44,6 +76,16 @@ class Login:
         with _step(self.role, what):
             yield
         self.proved.append(what)
+
+    @property
+    def table(self) -> str:
+        """The name of its table."""
+        return f"{TABLE}_{sha256(self.credential.username.encode()).hexdigest()[:DIGITS]}"
+
+    def mended_by(self, question: str) -> str:
+        """The statements that would mend what has been found; none when something else is the matter."""
+        statements = "; ".join(row[0] for row in self.session.query(question))
+        return f", which the schema's owner mends in database {self.database} with {statements}" if statements else ""
 
     def fact(self) -> dict[str, Any]:
         """The login as an entry of the result's ``verified``."""
@@ -77,7 +119,7 @@ def _log_in(wanted: Registration, role: Role, issuer: Issuer, postgresql: Postgr
         credential = issuer.issue(wanted.place.credentials_path(role.name))
     with _step(role, "logged in"):
         session = sessions.enter_context(postgresql.login(wanted.endpoint, credential.username, credential.password))
-    return Login(role, credential, session, ["logged in"])
+    return Login(role, credential, session, wanted.endpoint.database, ["logged in"])
 
 
 def _prove_access(logins: Sequence[Login]) -> None:
@@ -89,7 +131,7 @@ def _prove_access(logins: Sequence[Login]) -> None:
                 _prove_reading(reader, table, written=writer.credential.username)
     for reader in readers:
         with reader.proving("been refused a table of its own"):
-            _expect_refusal(reader.session, f"CREATE TABLE {TABLE} ()")
+            _expect_refusal(reader, f"CREATE TABLE {reader.table} ()", FORBIDDING)
 
 
 @contextmanager
@@ -97,20 +139,26 @@ def _table(writer: Login) -> Iterator[str]:
     """A table made and filled by the writer, by its full name; dropped when the context ends."""
     query = writer.session.query
     with writer.proving("created and filled a table"):
-        query(TAKE_TURN)
-        query(f"DROP TABLE IF EXISTS {TABLE}")
-        query(f"CREATE TABLE {TABLE} (written text)")
-        query(f"INSERT INTO {TABLE} VALUES (%s)", [writer.credential.username])  # noqa: S608 - a constant
+        for (table,) in query(LEFT_BEHIND):
+            query(f"DROP TABLE IF EXISTS {table}")
+        _create(writer)
+        query(f"INSERT INTO {writer.table} VALUES (%s)", [writer.credential.username])  # noqa: S608 - hex digits
     try:
         with writer.proving(f"made it for {writer.role.owner}"):
-            [(table, owner)] = query(PLACE_AND_OWNER)
+            [(table, owner)] = query(PLACE_AND_OWNER.replace("{table}", writer.table))
             if owner != writer.role.owner:
                 raise Failed(f"the table belongs to {owner}")
         yield table
     finally:
         with writer.proving("dropped the table"):
-            query(f"DROP TABLE {TABLE}")
-            query(END_TURN)
+            query(f"DROP TABLE {writer.table}")
+
+
+def _create(writer: Login) -> None:
+    try:
+        writer.session.query(f"CREATE TABLE {writer.table} (written text)")
+    except Forbidden as error:
+        raise Failed(error.message + writer.mended_by(ALLOWING)) from error
 
 
 def _prove_reading(reader: Login, table: str, written: str) -> None:
@@ -119,18 +167,15 @@ def _prove_reading(reader: Login, table: str, written: str) -> None:
         if rows != [(written,)]:
             raise Failed(f"it saw {len(rows)} rows of 1")
     with reader.proving("been refused to write to it"):
-        _expect_refusal(reader.session, f"INSERT INTO {table} VALUES ('refused')")  # noqa: S608 - quoted by PostgreSQL
+        _expect_refusal(reader, f"INSERT INTO {table} VALUES ('refused')")  # noqa: S608 - quoted by PostgreSQL
 
 
-def _expect_refusal(session: Session, statement: str) -> None:
-    session.query("BEGIN")
+def _expect_refusal(login: Login, statement: str, mending: str = "") -> None:
     try:
-        session.query(statement)
+        login.session.query(statement, rolled_back=True)
     except Forbidden:
         return
-    finally:
-        session.query("ROLLBACK")
-    raise Failed("PostgreSQL allowed it")
+    raise Failed("PostgreSQL allowed it" + (login.mended_by(mending) if mending else ""))
 
 
 def _prove_revocation(

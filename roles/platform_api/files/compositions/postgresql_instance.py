@@ -61,8 +61,11 @@ SIZES = {
 
 
 # What an earlier run did not complete goes first, for it fills the volume. Dumps go once there is a newer one.
+# provider-sql publishes an IPv6 address in brackets, as it stands in a URL; libpq takes it without.
 DUMP = """\
 umask 077
+PGHOST="${PGHOST#\\[}"
+PGHOST="${PGHOST%\\]}"
 rm -f "/backups/$PGDATABASE-"*.unfinished
 dump="/backups/$PGDATABASE-$(date -u +%Y%m%dT%H%M%SZ).dump"
 pg_dump --format=custom --file="$dump.unfinished"

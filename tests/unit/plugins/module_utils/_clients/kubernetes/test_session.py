@@ -105,6 +105,24 @@ def test_a_folder_is_no_kubeconfig(tmp_path: Path) -> None:
     assert f"kubeconfig {tmp_path} can not be read: " in str(refusal(kubeconfig=str(tmp_path)))
 
 
+def test_a_kubeconfig_that_names_a_folder(tmp_path: Path) -> None:
+    path = kubeconfig(tmp_path, "https://127.0.0.1:1", f", certificate-authority: '{tmp_path}'")
+    assert f"kubeconfig {path} names {tmp_path}, which is no file; " in str(refusal(kubeconfig=path))
+    path = kubeconfig(tmp_path, "https://127.0.0.1:1", user=f"tokenFile: '{tmp_path}'")
+    assert f"kubeconfig {path} can not be read, for it names {tmp_path}: Is a directory; " in str(
+        refusal(kubeconfig=path)
+    )
+
+
+def test_of_joined_kubeconfigs_the_first_that_names_a_context_decides(
+    api_server: ScriptedApiServer, tmp_path: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    first, second = kubeconfig(tmp_path, api_server.url), kubeconfig(tmp_path / "other", "https://127.0.0.1:1")
+    Path(second).write_text(Path(second).read_text().replace("near", "far").replace("name: c", "name: d"))
+    assert headers_of(api_server, host=None, kubeconfig=f"{first}:{second}")["authorization"] == ["Bearer secret-token"]
+
+
 def test_a_context_that_the_kubeconfig_does_not_have(tmp_path: Path) -> None:
     path = kubeconfig(tmp_path, "https://127.0.0.1:1")
     assert f"kubeconfig {path} has no context far" in str(refusal(kubeconfig=path, context="far"))
@@ -219,6 +237,12 @@ def test_a_file_that_is_not_there(tmp_path: Path, option: str) -> None:
     assert message.startswith(f"{option} {tmp_path / 'absent.pem'} is not a file that can be read; ")
 
 
+@pytest.mark.parametrize("option", ["ca_cert", "client_cert", "client_key"])
+def test_a_file_that_is_a_folder(tmp_path: Path, option: str) -> None:
+    message = str(refusal(host="https://127.0.0.1:1", **{option: str(tmp_path)}))
+    assert message.startswith(f"{option} {tmp_path} is a folder; ")
+
+
 def test_an_authority_that_is_none(tmp_path: Path) -> None:
     path = tmp_path / "ca.pem"
     path.write_text("no certificate")
@@ -294,9 +318,57 @@ def test_impersonation(api_server: ScriptedApiServer) -> None:
     assert headers["impersonate-group"] == ["dev", "ops"]
 
 
+IMPERSONATING = """
+  token: t, as: jane, as-uid: 7, as-groups: [dev, 'ops'],
+  as-user-extra: {'acme.com/Scopes': [a, b], plain: [c]}
+"""
+
+
+def impersonating(headers: dict[str, list[str]]) -> dict[str, list[str]]:
+    prefix = "impersonate-"
+    return {name.removeprefix(prefix): values for name, values in headers.items() if name.startswith(prefix)}
+
+
+@pytest.mark.parametrize(
+    ("options", "changed"),
+    [
+        ({}, {}),
+        ({"impersonate_user": "joe"}, {"user": ["joe"]}),
+        ({"impersonate_groups": ["qa"]}, {"group": ["qa"]}),
+        ({"impersonate_user": "joe", "impersonate_groups": ["qa"]}, {"user": ["joe"], "group": ["qa"]}),
+    ],
+)
+def test_a_kubeconfig_acts_as_somebody_else(
+    api_server: ScriptedApiServer, tmp_path: Path, options: dict[str, Any], changed: dict[str, list[str]]
+) -> None:
+    path = kubeconfig(tmp_path, api_server.url, user=IMPERSONATING)
+    assert impersonating(headers_of(api_server, host=None, kubeconfig=path, **options)) == {
+        "user": ["jane"],
+        "uid": ["7"],
+        "group": ["dev", "ops"],
+        "extra-acme.com%2fscopes": ["a", "b"],
+        "extra-plain": ["c"],
+        **changed,
+    }
+
+
+@pytest.mark.parametrize("user", ["as-groups: [dev]", "as-uid: 7", "as-user-extra: {a: [b]}"])
+def test_a_kubeconfig_with_groups_alone(tmp_path: Path, user: str) -> None:
+    path = kubeconfig(tmp_path, "https://127.0.0.1:1", user=f"token: t, {user}")
+    assert "set without a user to act as; name the user, too" in str(refusal(kubeconfig=path))
+
+
+@pytest.mark.parametrize(
+    "user", ["as: jane, as-groups: dev", "as: jane, as-user-extra: {a: b}", "as: jane, as-user-extra: [a]"]
+)
+def test_impersonation_that_is_not_written_as_kubectl_reads_it(tmp_path: Path, user: str) -> None:
+    path = kubeconfig(tmp_path, "https://127.0.0.1:1", user=f"token: t, {user}")
+    assert f"kubeconfig {path} is not a kubeconfig" in str(refusal(kubeconfig=path))
+
+
 def test_groups_alone_are_nobody(api_server: ScriptedApiServer) -> None:
     error = refusal(host=api_server.url, impersonate_groups=["dev"])
-    assert str(error).startswith("impersonate_groups is set without impersonate_user; ")
+    assert str(error).startswith("impersonate_groups is set without a user to act as; ")
 
 
 # ---- proxies and names: faults 72

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -78,3 +80,67 @@ def test_the_file_of_a_given_ca_is_gone_afterwards(tmp_path: Path, monkeypatch: 
     with refusing("no") as port, pytest.raises((Unauthorized, Unreachable)):
         log_in(Endpoint("127.0.0.1", port, "dev-db", "verify-full", tls_ca="no certificate"))
     assert list(tmp_path.iterdir()) == []
+
+
+def startup_of(endpoint: Endpoint) -> dict[str, str]:
+    """What a login tells the server before anything else."""
+    seen: list[bytes] = []
+
+    def serve(listener: socket.socket) -> None:
+        connection, _address = listener.accept()
+        with connection:
+            seen.append(connection.recv(4096))
+
+    with socket.create_server(
+        (endpoint.host, 0), family=socket.AF_INET6 if ":" in endpoint.host else socket.AF_INET
+    ) as listener:
+        thread = threading.Thread(target=serve, args=[listener], daemon=True)
+        thread.start()
+        with pytest.raises(Unreachable):
+            log_in(replace(endpoint, port=listener.getsockname()[1]))
+        thread.join(5)
+    words = [word.decode() for word in seen[0][8:].split(b"\0") if word]
+    return dict(zip(words[::2], words[1::2], strict=True))
+
+
+# What libpq would do of its own accord with each of them, were it not for the options.
+VARIABLES = {
+    "PGHOSTADDR": "192.0.2.1",
+    "PGHOST": "192.0.2.1",
+    "PGPORT": "1",
+    "PGUSER": "somebody",
+    "PGDATABASE": "elsewhere",
+    "PGSERVICE": "nosuch",
+    "PGSERVICEFILE": "/nonexistent",
+    "PGOPTIONS": "-c default_transaction_read_only=on",
+    "PGAPPNAME": "other",
+    "PGTARGETSESSIONATTRS": "read-write",
+    "PGPASSFILE": "/nonexistent",
+    "PGREQUIREAUTH": "gss",
+    "PGCHANNELBINDING": "require",
+    "PGSSLMODE": "verify-full",
+    "PGSSLROOTCERT": "/nonexistent",
+    "PGSSLCERT": "/nonexistent",
+    "PGSSLKEY": "/nonexistent",
+    "PGSSLCERTMODE": "require",
+    "PGSSLNEGOTIATION": "direct",
+    "PGGSSENCMODE": "require",
+    "PGREQUIREPEER": "nobody",
+    "PGCONNECT_TIMEOUT": "nonsense",
+    "PGCLIENTENCODING": "LATIN1",
+    "PGDATESTYLE": "German",
+    "PGTZ": "Mars",
+    "PGGEQO": "off",
+    "PGLOADBALANCEHOSTS": "nonsense",
+    "PGMAXPROTOCOLVERSION": "nonsense",
+}
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_the_options_alone_decide(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    """A pooler refuses startup ``options``, so there are none of ours either."""
+    for name, value in VARIABLES.items():
+        monkeypatch.setenv(name, value)
+    told = startup_of(Endpoint(host, 0, "dev-db", "disable"))
+    assert told == {"user": "v-dev", "database": "dev-db", "application_name": "pnow.infra"}
+    assert {name: os.environ[name] for name in VARIABLES} == VARIABLES

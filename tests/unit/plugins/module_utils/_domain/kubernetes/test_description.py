@@ -14,9 +14,9 @@ REF = ObjectRef("v1", "ConfigMap", "settings", "dev")
 
 
 def test_what_others_wrote_is_inert() -> None:
-    wild = {"type": "\x1b[31mReady", "status": "False", "reason": "A\nB", "message": "x" * 5_000_000}
+    wild = {"type": "\x1b[31mReady", "status": "False", "reason": "A\nB", "message": "words " * 1_000_000}
     (described,) = described_conditions({"status": {"conditions": [wild]}}, now=0)
-    assert (described["type"], described["reason"], len(described["message"])) == ("Ready", "A B", 1000)
+    assert (described["type"], described["reason"], len(described["message"]) <= 1000) == ("Ready", "A B", True)
 
 
 def test_an_object_that_is_going() -> None:

@@ -115,8 +115,29 @@ def test_any_database_has_a_url_that_vault_can_fill_in(database: str) -> None:
     assert (parts.hostname, parts.port, parts.query) == ("db.example.org", 5432, "sslmode=require&connect_timeout=10")
 
 
-def test_an_ipv6_address_is_bracketed() -> None:
-    assert "@[2001:db8::1]:5432/" in Endpoint("2001:db8::1", 5432, "d").url
+def test_an_ipv6_address_is_the_same_with_and_without_brackets() -> None:
+    bare, bracketed = (registration_from({**OPTIONS, "host": host}, {}) for host in ("2001:db8::1", "[2001:db8::1]"))
+    assert "@[2001:db8::1]:5432/" in bare.endpoint.url
+    assert bare.facts()["endpoint"] == "2001:db8::1"
+    assert (bare.facts(), bare.fingerprint()) == (bracketed.facts(), bracketed.fingerprint())
+
+
+@pytest.mark.parametrize("option", ["host", "port", "database", "sslmode", "username", "password"])
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_a_line_break_of_echo_is_named(option: str, ending: str) -> None:
+    key = "endpoint" if option == "host" else option
+    secret = {**SECRET, key: f"{SECRET[key]}{ending}"}
+    options = {**OPTIONS, **dict.fromkeys(("host", "database", "username", "password"))}
+    options["connection_secret"] = {"namespace": "dev", "name": "postgres"}
+    with pytest.raises(InvalidOption) as caught:
+        registration_from(options, secret)
+    assert str(caught.value) == (
+        f"connection_secret is Secret dev/postgres, whose key {key} has a line break, as echo leaves one; "
+        "make it with printf, echo -n or kubectl create secret --from-literal"
+    )
+    given = {**OPTIONS, "port": 5432, option: f"x{ending}"}
+    with pytest.raises(InvalidOption, match=f"^{option} has a line break; give it without$"):
+        registration_from(given, {})
 
 
 def test_a_place_has_no_stray_slashes() -> None:

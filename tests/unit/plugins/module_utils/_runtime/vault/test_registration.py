@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -210,14 +211,35 @@ def test_a_reader_without_a_writer_is_proved_to_write_nothing(run: Run) -> None:
     assert reader["proved"][:2] == ["logged in", "been refused a table of its own"]
 
 
+PLACE = "SELECT format('%I.%I', nspname, relname)"
+MAKES_TABLE = f"CREATE TABLE pnow_infra_proof_{sha256(b'v-dev-readonly').hexdigest()[:32]} ()"
+REVOKE = "SELECT format(\n    'REVOKE"
+
+
+def test_tables_that_a_killed_proof_has_left_are_dropped(run: Run) -> None:
+    server = run.vault.server
+    server.answers = {f"{PLACE}\n": [("public.pnow_infra_proof_gone",)]}
+    run(verify="always")
+    assert "v-dev-readwrite: DROP TABLE IF EXISTS public.pnow_infra_proof_gone" in server.statements
+
+
 @pytest.mark.parametrize(
     ("answers", "why"),
     [
-        ({"SELECT format": [("public.t", "v-dev-readwrite")]}, "not made it for dev-user: the table belongs to v-"),
+        ({f"{PLACE}, pg_": [("public.t", "v-dev-readwrite")]}, "not made it for dev-user: the table belongs to v-"),
         ({"SELECT written": Forbidden("denied")}, "dev-readonly .* has not read a table of dev-user: denied"),
         ({"SELECT written": []}, "has not read a table of dev-user: it saw 0 rows of 1"),
         ({"INSERT INTO public": []}, "has not been refused to write to it: PostgreSQL allowed it"),
-        ({"CREATE TABLE pnow_infra_proof ()": []}, "not been refused a table of its own: PostgreSQL allowed it"),
+        ({MAKES_TABLE: []}, "not been refused a table of its own: PostgreSQL allowed it; mend what it names"),
+        (
+            {MAKES_TABLE: [], REVOKE: [("REVOKE x",), ("REVOKE y",)]},
+            "PostgreSQL allowed it, which the schema's owner mends in database dev-db with REVOKE x; REVOKE y; mend",
+        ),
+        ({"CREATE TABLE": Forbidden("no schema")}, "created and filled a table: no schema; mend"),
+        (
+            {"CREATE TABLE": Forbidden("no schema"), "SELECT CASE": [("GRANT x",)]},
+            "table: no schema, which the schema's owner mends in database dev-db with GRANT x; mend",
+        ),
     ],
 )
 def test_a_broken_promise_is_named(run: Run, answers: dict[str, Any], why: str) -> None:
