@@ -15,7 +15,7 @@ from ansible_collections.pnow.infra.plugins.module_utils._domain.errors import (
     Failed,
     Forbidden,
     InfraError,
-    InvalidOption,
+    NotMounted,
     Rejected,
     Unauthorized,
     Unreachable,
@@ -63,10 +63,12 @@ class ScriptedVault:
 
     def read(self, path: str) -> Data | None:
         self._note("read", path)
+        self._expect_engine(path)
         return copy.deepcopy(self.stored.get(path))
 
     def list_keys(self, path: str) -> list[str]:
         self._note("list", path)
+        self._expect_engine(path)
         return [name.removeprefix(f"{path}/") for name in self.stored if name.startswith(f"{path}/")]
 
     def write(self, path: str, data: Mapping[str, Any]) -> None:
@@ -98,10 +100,8 @@ class ScriptedVault:
 
     def engine(self, path: str) -> Engine:
         self._note("engine", path)
-        mount_point = path.partition("/")[0]
-        if mount_point not in self.engines:
-            raise InvalidOption(f"no secrets engine at {path}/")
-        return self.engines[mount_point]
+        self._expect_engine(path)
+        return self.engines[path.partition("/")[0]]
 
     def revoke_leases(self, prefix: str) -> None:
         self._note("revoke", prefix)
@@ -109,6 +109,10 @@ class ScriptedVault:
     def irrevocable_leases(self, prefix: str) -> list[StuckLease]:
         self._note("read", "sys/leases")
         return [lease for lease in self.stuck if lease.lease_id.startswith(f"{prefix}/")]
+
+    def _expect_engine(self, path: str) -> None:
+        if path.partition("/")[0] not in (*self.engines, "sys", "auth"):
+            raise NotMounted(f"no engine mounted at {path}/")
 
     @contextmanager
     def issuer(self, ttl: int) -> Iterator[ScriptedIssuer]:

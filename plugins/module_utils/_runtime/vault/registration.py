@@ -8,10 +8,11 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ..._domain.errors import InvalidOption
+from ..._domain.errors import InvalidOption, NotMounted
 from ..._domain.kubernetes.manifest import ObjectRef
 from ..._domain.kubernetes.ports import Kubernetes
 from ..._domain.plan import Plan
@@ -83,6 +84,15 @@ def _secret_values(api: Kubernetes, ref: ObjectRef) -> dict[str, str]:
         ) from error
 
 
+@dataclass(frozen=True)
+class _Live:
+    """What Vault has of a registration; None where it has nothing."""
+
+    mounted: bool
+    connection: Data | None
+    roles: Mapping[str, Data | None]
+
+
 class _Registering:
     """One registration, from what Vault has to what is wanted."""
 
@@ -143,13 +153,14 @@ class _Registering:
     def _writes(self) -> Iterator[VaultWrite]:
         """The connection before its roles: credentials of a role without one could be neither issued nor revoked."""
         wanted, place = self._wanted, self._wanted.place
-        live = self._vault.read(place.connection_path)
-        if live is None and self._request.options["mount"]:
-            yield from self._write_mount()
-        yield from self._write_connection(live)
+        live = self._look()
+        if not live.mounted:
+            path, engine = f"sys/mounts/{place.mount_point}", {"type": "database"}
+            yield VaultWrite("create", path, {}, engine, perform=partial(self._vault.write, path, engine))
+        yield from self._write_connection(live.connection)
         for role in wanted.roles:
             desired = role.fields(place.connection)
-            kept = self._vault.read(place.role_path(role.name))
+            kept = live.roles[role.name]
             before = observed_role(kept, desired) if kept else {}
             if before != desired:
                 path = place.role_path(role.name)
@@ -159,16 +170,19 @@ class _Registering:
         if self._request.options["purge_roles"]:
             yield from writes_purging(self._vault, place, [role.name for role in wanted.roles])
         yield from self._ledger.write_facts(wanted.facts())
-        if self._rotates and not (live and self._root.is_rotated):
+        if self._rotates and not (live.connection and self._root.is_rotated):
             yield self._rotation()
 
-    def _write_mount(self) -> Iterator[VaultWrite]:
-        mount_point = self._wanted.place.mount_point
+    def _look(self) -> _Live:
+        """What Vault has of the registration. Raises NotMounted, unless an engine is to be mounted then."""
+        place, names = self._wanted.place, [role.name for role in self._wanted.roles]
         try:
-            self._vault.engine(mount_point)
-        except InvalidOption:
-            path, engine = f"sys/mounts/{mount_point}", {"type": "database"}
-            yield VaultWrite("create", path, {}, engine, perform=partial(self._vault.write, path, engine))
+            connection = self._vault.read(place.connection_path)
+            return _Live(True, connection, {name: self._vault.read(place.role_path(name)) for name in names})
+        except NotMounted:
+            if not self._request.options["mount"]:
+                raise
+            return _Live(False, None, dict.fromkeys(names))
 
     def _write_connection(self, live: Data | None) -> Iterator[VaultWrite]:
         desired = self._wanted.connection_fields()

@@ -158,7 +158,7 @@ def test_another_engine_is_refused_before_anything_is_written(run: Run, check_mo
 
 def test_an_engine_is_mounted_only_when_asked(run: Run) -> None:
     del run.vault.engines["database"]
-    with pytest.raises(InvalidOption, match="no secrets engine at database/"):
+    with pytest.raises(InvalidOption, match="no engine mounted at database/"):
         run()
     assert run(mount=True, check_mode=True).plan.actions[0].target == "sys/mounts/database"
     assert run(mount=True).plan.actions[0].after == {"type": "database"}
