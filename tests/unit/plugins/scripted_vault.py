@@ -7,6 +7,7 @@ The process can be killed before any write: ``dies_before`` says which.
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -69,7 +70,8 @@ class ScriptedVault:
     def list_keys(self, path: str) -> list[str]:
         self._note("list", path)
         self._expect_engine(path)
-        return [name.removeprefix(f"{path}/") for name in self.stored if name.startswith(f"{path}/")]
+        below = [name.removeprefix(f"{path}/") for name in self.stored if name.startswith(f"{path}/")]
+        return list(dict.fromkeys(re.sub("/.*", "/", name) for name in below))
 
     def write(self, path: str, data: Mapping[str, Any]) -> None:
         self._note("write", path)

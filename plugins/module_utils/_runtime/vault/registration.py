@@ -40,7 +40,7 @@ def reconcile_registration(
         return remove_registration(request, vault)
     wanted = _wanted(request, kubernetes)
     path = request.options["vault_path"]
-    ledger = Ledger(open_secret(vault, path) if path else None, wanted.login)
+    ledger = Ledger(open_secret(vault, path) if path else None, wanted.place, wanted.login)
     return _Registering(request, vault, postgresql, wanted, ledger).outcome()
 
 
@@ -107,24 +107,45 @@ class _Registering:
         self._root = RootPassword(wanted, vault, postgresql, ledger)
 
     def outcome(self) -> Outcome:
-        writes = list(self._writes())
-        proof_due = self._proof_due(bool(writes))
-        fingerprint = self._fingerprint_after(proof_due, bool(writes))
-        plan = Plan((*writes, *self._ledger.proof(fingerprint)))
+        live = self._look()
+        adoption = list(self._ledger.adoption(self._foreign(live)))
+        writes = list(self._writes(live))
+        changing = bool(adoption or writes)
+        proof_due = self._proof_due(changing)
+        fingerprint = self._fingerprint_after(proof_due, changing)
+        plan = Plan((*adoption, *writes, *self._ledger.proof(fingerprint)))
         facts: dict[str, Any] = {
             "connection": _described(self._wanted),
             "roles": [role.name for role in self._wanted.roles],
             "verified": [],
         }
-        if writes and not writes[0].target.startswith("sys/mounts/"):
+        if writes and live.mounted:
             self._check_engine()
         if not self._request.check_mode:
+            if changing:
+                with reported(changed=False):
+                    self._ledger.note_creations(self._wanted.paths(), live.connection)
             self._perform(writes)
-            if proof_due:
-                with reported(changed=bool(writes)):
+            with reported(changed=changing):
+                if proof_due:
                     facts["verified"] = prove(self._wanted, self._vault, self._postgresql, self._request.reporter)
-                    self._ledger.note(proved=fingerprint)
+                self._ledger.note_end(fingerprint, [write.target for write in writes if write.verb == "delete"])
         return Outcome(plan, facts)
+
+    def _foreign(self, live: _Live) -> list[str]:
+        """The paths of what others have created, which is to be adopted. Raises InvalidOption if it is not."""
+        place = self._wanted.place
+        there = [place.connection_path] if live.connection and not self._ledger.created_connection() else []
+        for name, role in live.roles.items():
+            if role and not self._ledger.created_role(name, role):
+                there.append(place.role_path(name))
+        if there and not self._request.options["adopt"]:
+            raise InvalidOption(
+                f"there is {' and '.join(there)}, which by the record at {self._request.options['vault_path']} was not "
+                "created by this collection",
+                next_step="use other names, or set adopt to take over what is there",
+            )
+        return there
 
     def _proof_due(self, changing: bool) -> bool:
         """By what is, not by what this run does: one that was killed before its proof leaves it to the next."""
@@ -138,9 +159,6 @@ class _Registering:
         return "" if changing else self._ledger.record.proved
 
     def _perform(self, writes: list[VaultWrite]) -> None:
-        if writes:
-            with reported(changed=False):
-                self._ledger.note(proved="")
         perform_all(writes, self._request.reporter)
         if self._rotates and not self._root.is_rotated:
             # PostgreSQL has refused what Vault had rotated, and Vault was given a password again.
@@ -150,10 +168,9 @@ class _Registering:
     def _rotates(self) -> bool:
         return bool(self._request.options["rotate_root"] == "once")
 
-    def _writes(self) -> Iterator[VaultWrite]:
+    def _writes(self, live: _Live) -> Iterator[VaultWrite]:
         """The connection before its roles: credentials of a role without one could be neither issued nor revoked."""
         wanted, place = self._wanted, self._wanted.place
-        live = self._look()
         if not live.mounted:
             path, engine = f"sys/mounts/{place.mount_point}", {"type": "database"}
             yield VaultWrite("create", path, {}, engine, perform=partial(self._vault.write, path, engine))
@@ -168,7 +185,8 @@ class _Registering:
                     _verb(before), path, before, desired, perform=partial(self._vault.write, path, desired)
                 )
         if self._request.options["purge_roles"]:
-            yield from writes_purging(self._vault, place, [role.name for role in wanted.roles])
+            names, adopt = [role.name for role in wanted.roles], self._request.options["adopt"]
+            yield from writes_purging(self._vault, place, self._ledger, names, adopt=adopt)
         yield from self._ledger.write_facts(wanted.facts())
         if self._rotates and not (live.connection and self._root.is_rotated):
             yield self._rotation()
@@ -216,12 +234,18 @@ class _Registering:
                 f"mount_point is {mount_point!r}, where a secrets engine of type {engine.type} is mounted",
                 next_step="name the mount point of a database secrets engine",
             )
-        self._warn_of_lives(engine)
+        self._check_lives(engine)
 
-    def _warn_of_lives(self, engine: Engine) -> None:
-        """Vault would cut them, or make them long, without a word."""
+    def _check_lives(self, engine: Engine) -> None:
+        """Vault would cut them, or make them long, without a word. Raises InvalidOption."""
         mount_point = engine.mount_point
         for role in self._wanted.roles:
+            if role.default_ttl > engine.max_lease_ttl > 0:
+                raise InvalidOption(
+                    f"default_ttl of role {role.name} is {spoken(role.default_ttl)}, and Vault ends everything under "
+                    f"{mount_point}/ after {spoken(engine.max_lease_ttl)}",
+                    next_step="give a shorter one, or let the mount allow more (vault secrets tune -max-lease-ttl=...)",
+                )
             if role.default_ttl == 0:
                 self._request.reporter.warn(
                     f"role {role.name} has no default_ttl: its credentials live as long as {mount_point}/ lets them"
