@@ -52,6 +52,8 @@ class ScriptedVault:
         self.passwords: list[str] = []
         self.refuses: dict[str, InfraError] = {}
         self.engines = {"database": Engine("database", "database", 2764800), "secret": Engine("kv", "secret", 0, 2)}
+        self.untold: set[str] = set()
+        self.sent: dict[str, list[Data]] = {}
         self.server = ScriptedPostgreSQL()
         # What Vault keeps and PostgreSQL takes; None until either has one.
         self.password: str | None = None
@@ -75,6 +77,7 @@ class ScriptedVault:
 
     def write(self, path: str, data: Mapping[str, Any]) -> None:
         self._note("write", path)
+        self.sent.setdefault(path, []).append(dict(data))
         match path.split("/"):
             case ["sys", "mounts", name]:
                 self.engines[name] = Engine(data["type"], name)
@@ -92,7 +95,8 @@ class ScriptedVault:
             case ["database", "roles", _]:
                 self.stored[path] = {"rollback_statements": [], **data}
             case _:
-                self.stored[path] = dict(data)
+                told = {name: value for name, value in data.items() if name not in self.untold}
+                self.stored[path] = {**self.stored.get(path, {}), **told}
 
     def delete(self, path: str) -> None:
         self._note("delete", path)
@@ -103,7 +107,8 @@ class ScriptedVault:
     def engine(self, path: str) -> Engine:
         self._note("engine", path)
         self._expect_engine(path)
-        return self.engines[path.partition("/")[0]]
+        mount_point = path.partition("/")[0]
+        return self.engines.get(mount_point) or Engine("other", mount_point)
 
     def revoke_leases(self, prefix: str) -> None:
         self._note("revoke", prefix)
