@@ -30,6 +30,9 @@ DELETE = Verb("delete", "delete")
 GET_TOKEN = Verb("get a token at", "update")
 REVOKE = Verb("revoke leases at", "update")
 
+# Of what sys/ has, Vault says in these words and with another status that it is not there.
+_ABSENCES = ("No secret engine mount at ", "No auth engine at ", "Could not find header in config")
+
 # Paths that Vault guards twice.
 SUDO_PATHS = ("sys/leases/revoke-prefix/", "sys/leases/lookup/")
 SUDO_PATH = "sys/leases"
@@ -95,7 +98,7 @@ def is_absence(status: int, body: dict[str, Any]) -> bool:
     """Whether an answer says that an engine has nothing at a path, which it could have."""
     messages = _messages(body)
     if status == 400:
-        return messages.startswith(("No secret engine mount at ", "No auth engine at "))
+        return messages.startswith(_ABSENCES)
     if status != 404 or "errors" not in body:
         return False
     return not any(text in messages for text in ("no handler for route", "unsupported path"))

@@ -14,6 +14,7 @@ from ..._domain.plan import Plan
 from ..._domain.vault.ports import Data, Vault
 from ..._domain.vault.registration import Place, allowed_roles, place_from
 from ..task import Outcome, Request
+from .connection import read_connection
 
 Found = TypeVar("Found")
 
@@ -21,7 +22,7 @@ Found = TypeVar("Found")
 def describe_registration(request: Request, vault: Vault) -> Outcome:
     """Reads a connection with its roles, and counts their leases."""
     place = place_from(request.options)
-    connection = vault.read(place.connection_path)
+    connection = read_connection(vault, place)
     roles = [_Role(request, vault, place, name).described() for name in allowed_roles(connection or {})]
     return Outcome(Plan(), {"connection": _described(place, connection), "roles": roles})
 

@@ -50,6 +50,12 @@ def open_secret(vault: Vault, path: str) -> KeyValueSecret:
             next_step="name a path below the mount point of a key-value engine",
         )
     if engine.version == 2:
+        kind, _, name = inside.partition("/")
+        if kind in ("data", "metadata"):
+            raise InvalidOption(
+                f"vault_path is {path!r}, a path of Vault's API",
+                next_step=f"write it as vault kv get takes it: {engine.mount_point}/{name or 'NAME'}",
+            )
         return VersionedSecret(vault, engine.mount_point, inside)
     return PlainSecret(vault, path)
 

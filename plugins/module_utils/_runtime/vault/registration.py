@@ -22,6 +22,7 @@ from ..._domain.vault.ports import Data, Engine, Vault
 from ..._domain.vault.record import ROTATED
 from ..._domain.vault.registration import Registration, observed_connection, observed_role, registration_from
 from ..task import Outcome, Request
+from .connection import database_engine, read_connection
 from .credential_proof import prove
 from .key_value import open_secret
 from .ledger import Ledger
@@ -120,7 +121,8 @@ class _Registering:
             "verified": [],
         }
         if writes and live.mounted:
-            self._check_engine()
+            # Before the first write, and not when there is none: a second run costs a read per object and no more.
+            self._check_lives(database_engine(self._vault, self._wanted.place))
         if not self._request.check_mode:
             if changing:
                 with reported(changed=False):
@@ -195,7 +197,7 @@ class _Registering:
         """What Vault has of the registration. Raises NotMounted, unless an engine is to be mounted then."""
         place, names = self._wanted.place, [role.name for role in self._wanted.roles]
         try:
-            connection = self._vault.read(place.connection_path)
+            connection = read_connection(self._vault, place)
             return _Live(True, connection, {name: self._vault.read(place.role_path(name)) for name in names})
         except NotMounted:
             if not self._request.options["mount"]:
@@ -224,17 +226,6 @@ class _Registering:
             {"root_password": ROTATED},
             perform=self._root.rotate,
         )
-
-    def _check_engine(self) -> None:
-        """Before the first write, and not when there is none: a second run costs a read per object and no more."""
-        mount_point = self._wanted.place.mount_point
-        engine = self._vault.engine(mount_point)
-        if engine.type != "database" or engine.mount_point != mount_point:
-            raise InvalidOption(
-                f"mount_point is {mount_point!r}, where a secrets engine of type {engine.type} is mounted",
-                next_step="name the mount point of a database secrets engine",
-            )
-        self._check_lives(engine)
 
     def _check_lives(self, engine: Engine) -> None:
         """Vault would cut them, or make them long, without a word. Raises InvalidOption."""

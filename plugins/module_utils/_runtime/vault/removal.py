@@ -15,6 +15,7 @@ from ..._domain.plan import Plan
 from ..._domain.vault.ports import Data, Vault
 from ..._domain.vault.registration import Place, allowed_roles, place_from, role_names
 from ..task import Outcome, Request
+from .connection import read_connection
 from .key_value import open_secret
 from .ledger import Ledger
 from .users import Users, names_below
@@ -56,7 +57,7 @@ class _Removing:
     def writes(self) -> Iterator[VaultWrite]:
         """Credentials first, for only the role knows how to end them, then the roles, then the connection they use."""
         place = self._place
-        connection = self._vault.read(place.connection_path)
+        connection = read_connection(self._vault, place)
         ends = connection is not None and (self._adopt or self._ledger.created_connection())
         names = list(dict.fromkeys([*self._named, *self._ledger.roles(connection)]))
         allowed = [name for name in allowed_roles(connection or {}) if ends and name not in names]

@@ -183,11 +183,17 @@ def test_the_part_of_a_path_that_is_wrong_is_named(server: Server, path: str, na
         api.engine(path)
 
 
-@pytest.mark.parametrize("path", ["sys/mounts/x", "sys/auth/x"])
-def test_no_mount_is_an_absence(server: Server, path: str) -> None:
-    kind = "secret" if "mounts" in path else "auth"
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("sys/mounts/x", "No secret engine mount at x/"),
+        ("sys/auth/x", "No auth engine at x/"),
+        ("sys/config/auditing/request-headers/x", "Could not find header in config"),
+    ],
+)
+def test_absence_in_other_words(server: Server, path: str, said: str) -> None:
     server.answers = mounted(path, "sys", type="system")
-    server.answers[path] = [(400, {"errors": [f"No {kind} engine{' mount' * (kind == 'secret')} at x/"]})]
+    server.answers[path] = [(400, {"errors": [said]})]
     assert read(server, path) is None
 
 

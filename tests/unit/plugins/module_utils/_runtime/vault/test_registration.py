@@ -378,3 +378,17 @@ def test_a_life_that_the_mount_does_not_allow_is_refused_before_anything_is_writ
         ):
             run(check_mode=check_mode, roles=[{**ROLE, "default_ttl": "800h", "max_ttl": "900h"}])
     assert run.vault.writes == []
+
+
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_a_database_can_not_be_absent_from_another_engine(run: Run, state: str) -> None:
+    run.vault.engines["database"] = Engine("kv", "database")
+    with pytest.raises(InvalidOption, match="mount_point is 'database', where a secrets engine of type kv is mounted"):
+        run(state=state)
+
+
+def test_what_another_engine_says_is_not_passed_on(run: Run) -> None:
+    run.vault.engines["database"] = Engine("kv", "database", 0, 2)
+    run.vault.refuses[f"read {CONFIG}"] = Rejected("Invalid path for a versioned K/V secrets engine")
+    with pytest.raises(InvalidOption, match="where a secrets engine of type kv is mounted"):
+        run()
