@@ -28,6 +28,8 @@ _SECRET = re.compile(
 )
 _SECRET_IN_URL = re.compile(r"://[^/\s@]*:[^/\s@{}]+@|[?&](secret|token|password)=")
 
+_MASKED = re.compile(r":\*+@")
+
 # Fields that Vault gives back by another name.
 _TOLD_AS = {"root_rotation_statements": "root_credentials_rotate_statements", "enable": "enabled", "values": "value"}
 # Settings of which Vault has more than were given; other mappings are compared as a whole.
@@ -56,12 +58,13 @@ def secrets_in(fields: Mapping[str, Any]) -> Iterator[str]:
 
 
 def told(live: Mapping[str, Any], path: str) -> dict[str, Any]:
-    """What Vault gives back, each field by the name under which it is written."""
+    """What Vault gives back, each field by the name under which it is written; a URL in which it masks is not."""
     found = {**live}
     if path.startswith("sys/config/auditing/"):
         found |= next(iter(live.values()), {})
     if isinstance(live.get("connection_details"), dict):
         found = {**live["connection_details"], **live}
+    found = {name: value for name, value in found.items() if not (isinstance(value, str) and _MASKED.search(value))}
     return found | {name: found[other] for name, other in _TOLD_AS.items() if other in found and name not in found}
 
 
