@@ -28,7 +28,7 @@ _SECRET = re.compile(
 )
 _SECRET_IN_URL = re.compile(r"://[^/\s@]*:[^/\s@{}]+@|[?&](secret|token|password)=")
 
-_MASKED = re.compile(r":\*+@")
+_MASKED = re.compile(r":(\*+|xxxxx)@")
 
 # Fields that Vault gives back by another name.
 _TOLD_AS = {"root_rotation_statements": "root_credentials_rotate_statements", "enable": "enabled", "values": "value"}

@@ -176,7 +176,7 @@ def test_what_is_told_by_another_name() -> None:
     assert (found["root_rotation_statements"], found["username"]) == (["x"], "u")
     assert told({"X-F": {"hmac": True}}, "sys/config/auditing/request-headers/x-f")["hmac"] is True
     assert told({"enabled": True}, "sys/config/cors")["enable"] is True
-    masked = {"connection_details": {"connection_url": "postgresql://u:*****@h/d"}}
+    masked = {"connection_details": {"connection_url": "postgresql://u:xxxxx@h/d"}}
     assert "connection_url" not in told(masked, "database/config/x")
     assert told({}, "sys/config/auditing/request-headers/x-f") == {}
 
