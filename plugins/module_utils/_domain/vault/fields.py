@@ -27,7 +27,7 @@ _SECRET = re.compile(
     r"|settings_file_base64)|key"
 )
 _SECRET_IN_URL = re.compile(r"://[^/\s@]*:[^/\s@{}]+@|[?&](secret|token|password)=")
-
+# Vault hides a password in the URL of a connection, and gives the rest back.
 _MASKED = re.compile(r":(\*+|xxxxx)@")
 
 # Fields that Vault gives back by another name.
@@ -43,7 +43,7 @@ _TRUE, _FALSE = ("1", "t", "true"), ("0", "f", "false", "")
 
 def is_secret(name: str, value: Any) -> bool:
     """Whether a field is one whose value nobody may see, by its name or because it is a URL with a password."""
-    if isinstance(value, (bool, int, float)):
+    if str(value).lower() in (*_TRUE, *_FALSE):
         return False
     return bool(_SECRET.fullmatch(name) or (isinstance(value, str) and _SECRET_IN_URL.search(value)))
 
@@ -63,8 +63,8 @@ def told(live: Mapping[str, Any], path: str) -> dict[str, Any]:
     if path.startswith("sys/config/auditing/"):
         found |= next(iter(live.values()), {})
     if isinstance(live.get("connection_details"), dict):
-        found = {**live["connection_details"], **live}
-    found = {name: value for name, value in found.items() if not (isinstance(value, str) and _MASKED.search(value))}
+        details = live["connection_details"].items()
+        found = {**{name: value for name, value in details if not _MASKED.search(str(value))}, **live}
     return found | {name: found[other] for name, other in _TOLD_AS.items() if other in found and name not in found}
 
 

@@ -20,6 +20,8 @@ from .writes import VaultWrite, perform_all, reported
 
 # Engines that keep what they are given, and nothing else.
 KEEPERS = ("kv", "generic", "cubbyhole")
+# Auth methods of whose configuration a write resets what it does not have.
+RESETTERS = ("kubernetes", "jwt", "oidc")
 _MOUNTED = re.compile(r"sys/(mounts|auth)/.*(?<!/tune)")
 
 
@@ -70,7 +72,7 @@ class _Object:
             return
         engine = self._vault.engine(self.path)
         self._check_mount(engine, differing)
-        left = [] if creates or asked or self._is_replaced_whole else self._secrets()
+        left = [] if creates or asked or self._is_reset(engine) else self._secrets()
         fields = {name: value for name, value in self._wanted.items() if name not in left}
         self._untold = [name for name in differing if name not in self._told and not is_secret(name, fields.get(name))]
         before, after = self._diff(engine, fields)
@@ -97,10 +99,8 @@ class _Object:
         deleted = set(self._told) == {"data", "metadata"} and self._told["data"] is None
         return self._live is not None and not deleted
 
-    @property
-    def _is_replaced_whole(self) -> bool:
-        """Whether a write resets what it does not have: the configuration of an auth method."""
-        return self.path.startswith("auth/") and self.path.endswith("/config")
+    def _is_reset(self, engine: Engine) -> bool:
+        return engine.type in RESETTERS and self._inside(engine) == "config"
 
     def _secrets(self) -> list[str]:
         """The wanted fields that Vault does not give back."""

@@ -142,6 +142,7 @@ def test_what_is_as_good_as_not_given(value: Any) -> None:
 )
 def test_a_secret(name: str) -> None:
     assert is_secret(name, "c4nary")
+    assert is_secret(name, 12345678)
     assert list(secrets_in({"x": {name: "c4nary"}, name: ["c5nary", 7]})) == ["c4nary", "c5nary", "7"]
 
 
@@ -149,6 +150,7 @@ def test_a_secret(name: str) -> None:
     ("name", "value"),
     [
         ("bind_secret_id", True),
+        ("bind_secret_id", "false"),
         ("secret_id_ttl", "1h"),
         ("secret_id_num_uses", "5"),
         ("token_policies", ["x"]),

@@ -149,6 +149,7 @@ def test_a_secret_is_written_when_asked(users: ScriptedVault) -> None:
 
 
 def test_a_secret_is_part_of_every_write_that_would_reset_it(users: ScriptedVault) -> None:
+    users.engines["auth"] = Engine("kubernetes", "auth/kubernetes")
     path, fields = "auth/kubernetes/config", {"kubernetes_host": "https://k", "token_reviewer_jwt": "c4nary"}
     run(users, path=path, fields=fields)
     assert not run(users, path=path, fields=fields).plan.changed
