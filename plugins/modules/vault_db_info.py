@@ -14,19 +14,24 @@ description:
     are out.
   - Names the leases that Vault has given up to revoke. The logins behind them may still work, and nobody will end them
     unless somebody mends the cause.
+  - Says where a secret is, for only Vault knows where in its path a mount point ends.
 author: pnow.infra contributors (@pnow)
 extends_documentation_fragment:
   - pnow.infra.vault
   - pnow.infra.attributes
 options:
   name:
-    description: Name of the connection.
+    description: Name of the connection. It, or O(vault_path), is required.
     type: str
-    required: true
   mount_point:
     description: Where the database secrets engine is mounted.
     type: str
     default: database
+  vault_path:
+    description:
+      - Path of a secret, as C(vault kv get) takes it, whose place is returned as RV(secret). It need not exist, and is
+        not read.
+    type: str
 notes:
   - The token's policies must allow C(read) on C(MOUNT_POINT/config/NAME) and C(MOUNT_POINT/roles/ROLE). To count
     credentials, also C(list) and C(sudo) on C(sys/leases/lookup/MOUNT_POINT/creds/ROLE), and C(read) and C(sudo) on
@@ -41,6 +46,11 @@ EXAMPLES = r"""
     name: postgres-dev
   register: credentials
 
+- name: Where its facts are
+  pnow.infra.vault_db_info:
+    vault_path: teams/payments/kv/database/dev
+  register: facts    # facts.secret.mount_point is teams/payments/kv
+
 - name: None of them outlives its lease
   ansible.builtin.assert:
     that: credentials.roles | map(attribute='irrevocable_leases') | flatten | length == 0
@@ -48,7 +58,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 connection:
-  description: The connection, as Vault has it; empty when there is none.
+  description: The connection, as Vault has it; empty when there is none, or O(name) is not set.
   returned: success
   type: dict
   contains:
@@ -86,6 +96,15 @@ roles:
       contains:
         lease_id: {description: The lease., type: str}
         error: {description: Why it could not be revoked., type: str}
+secret:
+  description: Where the secret at O(vault_path) is.
+  returned: with O(vault_path)
+  type: dict
+  contains:
+    mount_point: {description: Where the key-value engine is mounted., type: str}
+    path: {description: The path in it., type: str}
+    version: {description: The version of the engine., type: int}
+  sample: {mount_point: secret, path: database/dev, version: 2}
 """
 
 from ansible_collections.pnow.infra.plugins.module_utils._clients.clock import SystemClock
@@ -103,10 +122,12 @@ def reconcile(request: Request) -> Outcome:
 TASK = Task(
     arguments={
         **VAULT,
-        "name": {"type": "str", "required": True},
+        "name": {"type": "str"},
         "mount_point": {"type": "str", "default": "database"},
+        "vault_path": {"type": "str"},
     },
     reconcile=reconcile,
+    constraints={"required_one_of": [["name", "vault_path"]]},
 )
 
 

@@ -128,7 +128,10 @@ options:
       - Path of a secret, as C(vault kv get) takes it, in a key-value engine of either version. An application finds
         there, as texts, C(endpoint), C(port), C(database), C(sslmode), C(mount_point), C(connection) and C(roles).
       - Beside them, in custom metadata or with version 1 under keys that begin with C(pnow_infra_), stands which
-        registration was proved and whether its password was rotated.
+        registration was proved, whether its password was rotated, and which connection and roles this collection has
+        created; each is noted before it is.
+      - Vault does not tell who created a connection or a role. Without a record nobody does. O(state=present) then
+        takes what is there for its own, and O(state=absent) deletes what was named.
       - Whatever else is there is kept. Nothing is written unless it differs, so versions do not pile up.
     type: str
   connection_secret:
@@ -150,7 +153,7 @@ options:
     description:
       - The roles that credentials can be read from. They are all that may use the connection; a role that is not listed
         any more can not issue credentials, and is deleted only with O(purge_roles=true).
-      - With O(state=absent) only the names count, and the roles that Vault knows of the connection are added.
+      - With O(state=absent) only the names count, and the roles of the record at O(vault_path) are added.
     type: list
     elements: dict
     default: []
@@ -199,7 +202,16 @@ options:
   purge_roles:
     description:
       - Whether the roles of this connection that O(roles) does not list are deleted, after all their credentials were
-        revoked. It needs a token that may list and read the roles of O(mount_point).
+        revoked. It needs a token that may list and read the roles of O(mount_point). By the record at O(vault_path)
+        only those count that this collection created.
+    type: bool
+    default: false
+  adopt:
+    description:
+      - Whether to take over what others have created, by the record at O(vault_path). Unless set, O(state=present)
+        refuses a connection or role that is there and that the record does not name, before anything is written, and
+        O(state=absent) keeps it, with a warning, and lists it in RV(kept).
+      - What was adopted is noted as created, and counts as such from then on.
     type: bool
     default: false
   verify:
@@ -216,6 +228,7 @@ options:
         O(vault_path) are deleted.
       - Nothing is forced. Credentials that can not be revoked keep their role and connection, without which nobody
         could revoke them later.
+      - A connection that another role or a static role still uses is not deleted; it is refused before any change.
     type: str
     choices: [present, absent]
     default: present
@@ -225,7 +238,10 @@ notes:
   - The token's policies must allow C(read), C(create), C(update) and C(delete) on C(MOUNT_POINT/config/NAME) and
     C(MOUNT_POINT/roles/ROLE). To prove roles, also C(read) on C(MOUNT_POINT/creds/ROLE), and C(update) on
     C(auth/token/create) and C(sys/leases/revoke). For O(state=absent), also C(update) and C(sudo) on
-    C(sys/leases/revoke-prefix/MOUNT_POINT/creds/ROLE). For O(rotate_root=once), C(update) on
+    C(sys/leases/revoke-prefix/MOUNT_POINT/creds/ROLE), and C(list) on C(MOUNT_POINT/roles) and
+    C(MOUNT_POINT/static-roles), to see who else uses the connection. A role that the token may not read counts as one
+    that does if the connection admits it; where the token may not list, those are looked for that the connection
+    names, with a warning, unless it names patterns. For O(rotate_root=once), C(update) on
     C(MOUNT_POINT/rotate-root/NAME). For O(vault_path), the four on its path, in version 2 of the engine on both its
     C(data/) and its C(metadata/) path. For O(mount=true), C(create) and C(update) on C(sys/mounts/MOUNT_POINT).
   - PostgreSQL 14 or newer is needed.
@@ -294,6 +310,12 @@ roles:
   type: list
   elements: str
   sample: [dev-readwrite, dev-readonly]
+kept:
+  description: The paths of what was not deleted, because others have created it.
+  returned: with O(state=absent)
+  type: list
+  elements: str
+  sample: [database/config/postgres-dev]
 irrevocable_leases:
   description: The leases that Vault has given up to revoke, as far as the token may see them.
   returned: when O(state=absent) fails because credentials could not be revoked
@@ -391,6 +413,7 @@ TASK = Task(
         "vault_path": {"type": "str"},
         "roles": {"type": "list", "elements": "dict", "default": [], "options": ROLE},
         "purge_roles": {"type": "bool", "default": False},
+        "adopt": {"type": "bool", "default": False},
         "verify": {"type": "str", "choices": ["changed", "always", "never"], "default": "changed"},
     },
     reconcile=reconcile,

@@ -16,6 +16,7 @@ import pytest
 from tests.e2e.conftest import NewVault
 from tests.e2e.tasks import refused, run
 from tests.e2e.vault_servers import PATIENCE, VaultServer
+from tests.e2e.web_servers import plain_web_server, server_under_a_path
 from tests.testbed.readiness import wait_until
 
 PKI = Path(os.environ["PNOW_TESTBED_STATE"]) / "pki"
@@ -155,3 +156,78 @@ def test_a_login_by_certificate(new_vault: NewVault) -> None:
 def test_one_side_speaks_tls(new_vault: NewVault, theirs: str, ours: str, says: str) -> None:
     server = new_vault(PKI / theirs if theirs else None)
     assert says in refused("vault_object", url=f"{ours}://{server.address}", token="none", retries=0, **POLICY)
+
+
+REGISTRATION: dict[str, Any] = {
+    "name": "e2e",
+    "host": "db.example.org",
+    "database": "e2e",
+    "username": "vault",
+    "password": "c4nary-password",
+    "roles": [{"name": "e2e", "owner": "owner"}],
+}
+# Every module, and what it would say of nothing: that all is well.
+TASKS: list[tuple[str, dict[str, Any]]] = [
+    ("vault_db_info", {"name": "e2e"}),
+    ("vault_db_info", {"vault_path": "secret/e2e"}),
+    ("vault_db_register", {**REGISTRATION, "state": "absent"}),
+    ("vault_db_register", REGISTRATION),
+    ("vault_db_register", {**REGISTRATION, "vault_path": "secret/e2e", "state": "absent"}),
+    ("vault_object", {"path": "database/roles/e2e", "state": "absent"}),
+    ("vault_object", {"path": "database/roles/e2e", "fields": {"db_name": "e2e"}}),
+]
+EACH = pytest.mark.parametrize(
+    ("module", "options"), TASKS, ids=[f"{module}-{number}" for number, (module, _options) in enumerate(TASKS)]
+)
+
+
+@EACH
+def test_a_plain_web_server(module: str, options: dict[str, Any]) -> None:
+    with plain_web_server() as url:
+        said = refused(module, url=url, token="none", retries=0, **options)
+    assert f"something that is not Vault answered at {url} with status 404 (text/html)" in said
+    assert said.endswith("correct url (VAULT_ADDR), or look at what stands between")
+
+
+@EACH
+def test_a_vault_with_nothing_mounted(server: VaultServer, module: str, options: dict[str, Any]) -> None:
+    said = refused(module, url=server.url, token=server.token, **options)
+    assert " has no engine mounted at " in said
+    mounted = "mounted are auth/approle/, auth/token/, cubbyhole/, identity/, sys/"
+    assert f" that the token may see; {mounted}; mount one there, or correct the path or the policy" in said
+
+
+@EACH
+@pytest.mark.parametrize(
+    ("path", "why"), [("/v1", "where Vault's API begins"), ("/ui", "where Vault shows itself to browsers")]
+)
+def test_a_path_of_vaults_own(server: VaultServer, module: str, options: dict[str, Any], path: str, why: str) -> None:
+    said = refused(module, url=f"{server.url}{path}", token=server.token, **options)
+    assert said == f"url (VAULT_ADDR) is '{server.url}{path}', {why}; give the server's: {server.url}"
+
+
+def test_vault_under_a_path_of_another_server(server: VaultServer) -> None:
+    with server_under_a_path("/tools/vault", server.url) as url:
+        below = {"url": f"{url}/tools/vault/", "token": server.token, **POLICY}
+        assert run("vault_object", _ansible_check_mode=True, **below)["changed"]
+        assert run("vault_object", **below)["changed"]
+        assert "e2e" in policies(server)
+        assert not run("vault_object", **below)["changed"]
+        assert run("vault_object", state="absent", **below)["changed"]
+        assert "e2e" not in policies(server)
+        assert not run("vault_object", state="absent", **below)["changed"]
+        assert "no engine mounted at database/" in refused(
+            "vault_db_info", url=below["url"], token=server.token, name="x"
+        )
+        for wrong in (url, f"{url}/tools"):
+            assert "not Vault answered" in refused("vault_object", state="absent", **{**below, "url": wrong})
+
+
+def test_nothing_of_a_secret_leaves_a_module(server: VaultServer) -> None:
+    """In a process of its own it tells its arguments, too."""
+    server.vault("auth", "enable", "userpass")
+    user = {"path": "auth/userpass/users/jane", "fields": {"password": "c4nary", "token_policies": "operator"}}
+    for options in ({}, {"update_secrets": True}, {"state": "absent"}):
+        result = run("vault_object", url=server.url, token=server.token, **user, **options)
+        assert result["changed"], result
+        assert "c4nary" not in json.dumps(result)

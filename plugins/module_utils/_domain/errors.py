@@ -54,6 +54,10 @@ class NotServed(InfraError):
     """The API server does not serve a kind: its definition is missing or not established."""
 
 
+class NotMounted(InvalidOption):
+    """Nothing is mounted in Vault where a path would be, as far as the token may see."""
+
+
 class NamespaceMissing(InfraError):
     """An object was to be written into a namespace that does not exist."""
 

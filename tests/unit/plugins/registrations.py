@@ -45,6 +45,7 @@ OPTIONS: dict[str, Any] = {
     "rotate_root": "never",
     "vault_path": None,
     "purge_roles": False,
+    "adopt": False,
     "username": "dev-vault",
     "password": "first-password",
     "connection_secret": None,

@@ -7,6 +7,7 @@ The process can be killed before any write: ``dies_before`` says which.
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -15,7 +16,7 @@ from ansible_collections.pnow.infra.plugins.module_utils._domain.errors import (
     Failed,
     Forbidden,
     InfraError,
-    InvalidOption,
+    NotMounted,
     Rejected,
     Unauthorized,
     Unreachable,
@@ -51,6 +52,8 @@ class ScriptedVault:
         self.passwords: list[str] = []
         self.refuses: dict[str, InfraError] = {}
         self.engines = {"database": Engine("database", "database", 2764800), "secret": Engine("kv", "secret", 0, 2)}
+        self.untold: set[str] = set()
+        self.sent: dict[str, list[Data]] = {}
         self.server = ScriptedPostgreSQL()
         # What Vault keeps and PostgreSQL takes; None until either has one.
         self.password: str | None = None
@@ -63,14 +66,18 @@ class ScriptedVault:
 
     def read(self, path: str) -> Data | None:
         self._note("read", path)
+        self._expect_engine(path)
         return copy.deepcopy(self.stored.get(path))
 
     def list_keys(self, path: str) -> list[str]:
         self._note("list", path)
-        return [name.removeprefix(f"{path}/") for name in self.stored if name.startswith(f"{path}/")]
+        self._expect_engine(path)
+        below = [name.removeprefix(f"{path}/") for name in self.stored if name.startswith(f"{path}/")]
+        return list(dict.fromkeys(re.sub("/.*", "/", name) for name in below))
 
     def write(self, path: str, data: Mapping[str, Any]) -> None:
         self._note("write", path)
+        self.sent.setdefault(path, []).append(dict(data))
         match path.split("/"):
             case ["sys", "mounts", name]:
                 self.engines[name] = Engine(data["type"], name)
@@ -88,7 +95,8 @@ class ScriptedVault:
             case ["database", "roles", _]:
                 self.stored[path] = {"rollback_statements": [], **data}
             case _:
-                self.stored[path] = dict(data)
+                told = {name: value for name, value in data.items() if name not in self.untold}
+                self.stored[path] = {**self.stored.get(path, {}), **told}
 
     def delete(self, path: str) -> None:
         self._note("delete", path)
@@ -98,10 +106,9 @@ class ScriptedVault:
 
     def engine(self, path: str) -> Engine:
         self._note("engine", path)
+        self._expect_engine(path)
         mount_point = path.partition("/")[0]
-        if mount_point not in self.engines:
-            raise InvalidOption(f"no secrets engine at {path}/")
-        return self.engines[mount_point]
+        return self.engines.get(mount_point) or Engine("other", mount_point)
 
     def revoke_leases(self, prefix: str) -> None:
         self._note("revoke", prefix)
@@ -109,6 +116,10 @@ class ScriptedVault:
     def irrevocable_leases(self, prefix: str) -> list[StuckLease]:
         self._note("read", "sys/leases")
         return [lease for lease in self.stuck if lease.lease_id.startswith(f"{prefix}/")]
+
+    def _expect_engine(self, path: str) -> None:
+        if path.partition("/")[0] not in (*self.engines, "sys", "auth"):
+            raise NotMounted(f"no engine mounted at {path}/")
 
     @contextmanager
     def issuer(self, ttl: int) -> Iterator[ScriptedIssuer]:

@@ -13,12 +13,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 from ..._domain import errors
 from ..._domain.ports import Clock
 from ..._domain.text import inert
 from ..._domain.vault.ports import Credential, Data, Engine, StuckLease
 from . import auth, refusals
+from .address import checked_url
 from .auth import Login, Token
 
 try:
@@ -80,7 +82,7 @@ def _adapter(options: Mapping[str, Any]) -> RawAdapter:
     # hvac heeds its own argument only where the session does not verify.
     session.verify = auth.trusted_authorities(options)
     return RawAdapter(
-        base_uri=options["url"].rstrip("/"),
+        base_uri=checked_url(options["url"]),
         verify=session.verify,
         timeout=(min(CONNECT_TIMEOUT, options["timeout"]), options["timeout"]),
         namespace=options["namespace"],
@@ -110,6 +112,7 @@ class VaultApi:
         self._learn = learn
         self._token = token
         self._log_in = log_in
+        self._engines: list[Engine] = []
         self.server = str(adapter.base_uri)
 
     def close(self) -> None:
@@ -123,16 +126,20 @@ class VaultApi:
         return VaultApi(adapter, self._clock, self._retries, self._learn, token=token, log_in=log_in)
 
     def read(self, path: str) -> Data | None:
-        """The data at a path; None when there is nothing."""
+        """The data at a path; None when an engine is mounted there, and it has nothing."""
         status, body = self._request("GET", path)
+        if refusals.is_absence(status, body):
+            self.engine(path)
+            return None
         # Of a key-value secret whose newest version was deleted, what is left comes with a 404.
-        data: Data | None = (body if status == 404 else self._checked(refusals.READ, path, status, body)).get("data")
-        return data
+        left: Data | None = body.get("data") if status == 404 else None
+        return left or self._checked(refusals.READ, path, status, body).get("data") or {}
 
     def list_keys(self, path: str) -> list[str]:
-        """What is below a path, none when there is nothing."""
+        """What is below a path; none when an engine is mounted there, and it has nothing."""
         status, body = self._request("LIST", path)
-        if status == 404:
+        if refusals.is_absence(status, body):
+            self.engine(path)
             return []
         data = self._checked(refusals.LIST, path, status, body).get("data") or {}
         return [str(key) for key in data.get("keys") or []]
@@ -144,18 +151,27 @@ class VaultApi:
         self._checked(refusals.DELETE, path, *self._request("DELETE", path))
 
     def engine(self, path: str) -> Engine:
-        """The secrets engine that serves a path. Raises InvalidOption when there is none that the token may see."""
+        """The engine that serves a path, asked for once. Raises NotMounted when there is none that the token may see.
+
+        Any token may ask this of a path that it has rights below; mount points can not be inside one another.
+        """
+        for known in self._engines:
+            if f"{path}/".startswith(f"{known.mount_point}/"):
+                return known
         inquiry = f"sys/internal/ui/mounts/{path}"
         status, body = self._request("GET", inquiry)
         if status in (400, 403, 404):
-            raise refusals.no_engine(self.server, path)
+            raise self._not_mounted(path)
         data = self._checked(refusals.READ, inquiry, status, body).get("data") or {}
-        return Engine(
+        mount_point = str(data.get("path") or path).strip("/")
+        engine = Engine(
             type=str(data.get("type")),
-            mount_point=str(data.get("path") or path).strip("/"),
+            mount_point=f"auth/{mount_point}" if path.startswith("auth/") else mount_point,
             max_lease_ttl=int((data.get("config") or {}).get("max_lease_ttl") or 0),
             version=int((data.get("options") or {}).get("version") or 1),
         )
+        self._engines.append(engine)
+        return engine
 
     def revoke_leases(self, prefix: str) -> None:
         """Revokes all leases under a prefix and waits until that has been done."""
@@ -165,7 +181,7 @@ class VaultApi:
     def irrevocable_leases(self, prefix: str) -> list[StuckLease]:
         """The leases under a prefix that Vault has given up to revoke; Vault lists 10000 of all prefixes at most."""
         path = "sys/leases"
-        body = self._checked(refusals.READ, path, *self._request("GET", f"{path}?type=irrevocable"))
+        body = self._checked(refusals.READ, path, *self._request("GET", path, params={"type": "irrevocable"}))
         leases = (body.get("data") or {}).get("leases") or []
         found = [StuckLease(str(lease.get("lease_id")), inert(lease.get("error") or "", 300)) for lease in leases]
         return [lease for lease in found if lease.lease_id.startswith(f"{prefix}/")]
@@ -214,14 +230,12 @@ class VaultApi:
         body = self._checked(refusals.GET_TOKEN, path, *self._request("POST", path, data))
         return str((body.get("auth") or {}).get("client_token") or "")
 
-    def _request(
-        self, method: str, path: str, data: Mapping[str, Any] | None = None, **limits: float
-    ) -> tuple[int, Data]:
+    def _request(self, method: str, path: str, data: Mapping[str, Any] | None = None, **how: Any) -> tuple[int, Data]:
         """Sends; once more with another token if this one has ended, for then nothing was done. Raises Unauthorized."""
-        status, body = self._send(method, path, data, **limits)
+        status, body = self._send(method, path, data, **how)
         if self._log_in and refusals.is_invalid_token(status, body):
             self._replace_token(self._log_in)
-            status, body = self._send(method, path, data, **limits)
+            status, body = self._send(method, path, data, **how)
         if refusals.is_invalid_token(status, body):
             raise refusals.refused_token(self.server, self._token.origin, self._token.remedy)
         return status, body
@@ -235,12 +249,14 @@ class VaultApi:
         self._learn(self._token.value)
         self._adapter.token = self._token.value
 
-    def _send(self, method: str, path: str, data: Mapping[str, Any] | None = None, **limits: float) -> tuple[int, Data]:
+    def _send(self, method: str, path: str, data: Mapping[str, Any] | None = None, **how: Any) -> tuple[int, Data]:
         """Sends, and sends again what failed in passing. Raises Unreachable after the last attempt."""
+        # What is quoted already is a name with a slash in it.
+        url = f"/v1/{quote(path, safe='/%')}"
         for attempt in range(self._retries + 1):
             last, pause = attempt == self._retries, 0.4 * 2**attempt
             try:
-                response = self._adapter.request(method, f"/v1/{path}", json=data, raise_exception=False, **limits)
+                response = self._adapter.request(method, url, json=data, raise_exception=False, **how)
             except requests.ConnectionError as error:
                 if last or not refusals.passing(error):
                     raise refusals.unreachable(self.server, error, attempt + 1) from error
@@ -250,7 +266,7 @@ class VaultApi:
             else:
                 status, body = response.status_code, _parsed(response)
                 if last or not (status in RETRIED_STATUSES or refusals.is_leaderless(body)):
-                    return status, body
+                    return status, _vaults(self.server, method, response, body)
                 pause = ELECTION_PAUSE if refusals.is_leaderless(body) else pause
             self._clock.sleep(pause * random.uniform(0.5, 1.0))
         raise AssertionError("the last attempt returns or raises")
@@ -262,9 +278,18 @@ class VaultApi:
             raise refusals.closed(self.server, initialised=bool(seal.get("initialized", True)))
         if refusals.is_leaderless(body):
             raise refusals.leaderless(self.server)
+        if refusals.is_unrouted(status, body):
+            raise self._not_mounted(path)
         if status >= 400:
             raise refusals.from_response(self.server, verb, path, status, body)
         return body
+
+    def _not_mounted(self, path: str) -> errors.InfraError:
+        """The error for a path that nothing serves, as far as the token may see."""
+        _status, body = self._request("GET", "sys/internal/ui/mounts")
+        data = body.get("data") or {}
+        mounted = [*(data.get("secret") or {}), *(f"auth/{name}" for name in data.get("auth") or {})]
+        return refusals.not_mounted(self.server, path, sorted(mounted))
 
 
 @contextmanager
@@ -276,8 +301,19 @@ def _revoked_at_the_end(session: VaultApi) -> Iterator[VaultApi]:
 
 
 def _parsed(response: requests.Response) -> Data:
+    """The object in an answer; empty when it has none."""
     try:
         parsed = response.json() if response.content else {}
     except ValueError:
-        return {"errors": [inert(response.text, 300)]}
+        return {}
     return parsed if isinstance(parsed, dict) else {}
+
+
+def _vaults(server: str, method: str, response: requests.Response, body: Data) -> Data:
+    """The answer, if it is one of Vault to what was asked. Raises Unreachable."""
+    if not refusals.is_vaults(response.status_code, body):
+        kind = str(response.headers.get("Content-Type") or "").partition(";")[0]
+        raise refusals.not_vault(server, response.url, response.status_code, kind, response.text)
+    if response.request.method != method:
+        raise refusals.redirected(server, method, response.url)
+    return body

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from ..._domain import errors
 from ..._domain.text import inert
+from .address import origin
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,9 @@ DELETE = Verb("delete", "delete")
 GET_TOKEN = Verb("get a token at", "update")
 REVOKE = Verb("revoke leases at", "update")
 
+# Of what sys/ has, Vault says in these words and with another status that it is not there.
+_ABSENCES = ("No secret engine mount at ", "No auth engine at ", "Could not find header in config")
+
 # Paths that Vault guards twice.
 SUDO_PATHS = ("sys/leases/revoke-prefix/", "sys/leases/lookup/")
 SUDO_PATH = "sys/leases"
@@ -41,9 +45,8 @@ def passing(error: Exception) -> bool:
 
 def named_leader(server: str, error: Exception) -> str:
     """The active node that ``server`` sent a request on to, if it is that one which gave no answer; else empty."""
-    url = urlsplit(str(getattr(getattr(error, "request", None), "url", None) or server))
-    leader = f"{url.scheme}://{url.netloc}"
-    return "" if leader == server else leader
+    leader = origin(str(getattr(getattr(error, "request", None), "url", None) or server))
+    return "" if leader == origin(server) else leader
 
 
 def unreachable(server: str, error: Exception, attempts: int) -> errors.InfraError:
@@ -63,12 +66,61 @@ def unreachable(server: str, error: Exception, attempts: int) -> errors.InfraErr
     )
 
 
-def no_engine(server: str, path: str) -> errors.InvalidOption:
-    """The error for a path that nothing is seen to serve; Vault does not say which of the two reasons it is."""
-    return errors.InvalidOption(
-        f"Vault at {server} has no secrets engine at {path}/ that the token may see",
-        next_step="mount one (vault secrets enable -path=...) or correct the path or the policy",
+def is_vaults(status: int, body: dict[str, Any]) -> bool:
+    """Whether an answer can be Vault's: all have marks of it but those that say nothing, and that of an unseal."""
+    return status == 204 or "request_id" in body or "sealed" in body or isinstance(body.get("errors"), list)
+
+
+def not_vault(server: str, url: str, status: int, kind: str, text: str) -> errors.Unreachable:
+    """The error for an answer that is not Vault's; ``url`` is where redirections ended."""
+    place = server if url.startswith(server) else f"{origin(url)}, where {server} sends one,"
+    said = f": {inert(text, 120)}" if text.strip() else ""
+    return errors.Unreachable(
+        f"something that is not Vault answered at {place} with status {status} ({kind or 'no content'}){said}",
+        next_step="correct url (VAULT_ADDR), or look at what stands between",
     )
+
+
+def redirected(server: str, method: str, url: str) -> errors.Unreachable:
+    """The error for a request that became another one on its way, as a web server's redirection makes a POST a GET."""
+    return errors.Unreachable(
+        f"{server} redirects to {origin(url)} in a way that loses a {method}, so nothing was done there",
+        next_step=f"set url (VAULT_ADDR) to {origin(url)}",
+    )
+
+
+def is_unrouted(status: int, body: dict[str, Any]) -> bool:
+    """Whether an answer says that no engine is mounted where the path is."""
+    return status == 404 and "no handler for route" in _messages(body)
+
+
+def is_absence(status: int, body: dict[str, Any]) -> bool:
+    """Whether an answer says that an engine has nothing at a path, which it could have."""
+    messages = _messages(body)
+    if status == 400:
+        return messages.startswith(_ABSENCES)
+    if status != 404 or "errors" not in body:
+        return False
+    return not any(text in messages for text in ("no handler for route", "unsupported path"))
+
+
+def not_mounted(server: str, path: str, mounted: Sequence[str]) -> errors.NotMounted:
+    """The error for a path that nothing is seen to serve; Vault does not say which of the two reasons it is."""
+    seen = f"mounted are {', '.join(mounted)}" if mounted else "it may see nothing at all"
+    return errors.NotMounted(
+        f"Vault at {server} has no engine mounted at {_unmounted(path, mounted)}/ that the token may see; {seen}",
+        next_step="mount one there, or correct the path or the policy",
+    )
+
+
+def _unmounted(path: str, mounted: Sequence[str]) -> str:
+    """The beginning of a path in which it leaves those of all mount points."""
+    parts = path.split("/")
+    for position in range(1, len(parts)):
+        beginning = "/".join(parts[:position])
+        if not any(mount.startswith(f"{beginning}/") for mount in mounted):
+            return beginning
+    return path
 
 
 def is_invalid_token(status: int, body: dict[str, Any]) -> bool:
@@ -150,7 +202,8 @@ def _login_help(path: str) -> str:
 
 
 def _messages(body: dict[str, Any]) -> str:
-    found = body.get("errors")
+    # The key-value engine calls what it refuses a warning.
+    found = body.get("errors") or body.get("warnings")
     return "; ".join(str(item) for item in found) if isinstance(found, list) else ""
 
 

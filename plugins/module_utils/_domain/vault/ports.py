@@ -63,7 +63,7 @@ class Vault(Protocol):
         """What is below a path, none when there is nothing."""
 
     def engine(self, path: str) -> Engine:
-        """The secrets engine that serves a path. Raises InvalidOption when there is none that the token may see."""
+        """The secrets engine that serves a path. Raises NotMounted when there is none that the token may see."""
 
     def revoke_leases(self, prefix: str) -> None:
         """Revokes all leases under a prefix and waits until that has been done."""

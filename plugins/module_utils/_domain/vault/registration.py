@@ -117,6 +117,10 @@ class Registration:
             **{name: text for name, text in material.items() if text},
         }
 
+    def paths(self) -> list[str]:
+        """Where the connection and the roles are."""
+        return [self.place.connection_path, *(self.place.role_path(role.name) for role in self.roles)]
+
     def key_fields(self) -> dict[str, str]:
         """The key of Vault's certificate; unlike the password, nobody but us ever changes it."""
         return {"private_key": self.endpoint.tls_private_key} if self.endpoint.tls_private_key else {}
@@ -156,8 +160,9 @@ class Place:
         return f"{self.mount_point}/rotate-root/{self.connection}"
 
     @property
-    def roles_path(self) -> str:
-        return f"{self.mount_point}/roles"
+    def role_folders(self) -> tuple[str, str]:
+        """Where roles are, and where those are whose login Vault has not made; no name is in both."""
+        return f"{self.mount_point}/roles", f"{self.mount_point}/static-roles"
 
     def role_path(self, role: str) -> str:
         return f"{self.mount_point}/roles/{role}"
@@ -317,6 +322,12 @@ def observed_connection(live: Mapping[str, Any], desired: Mapping[str, Any]) -> 
 def observed_role(live: Mapping[str, Any], desired: Mapping[str, Any]) -> dict[str, Any]:
     """The live values of the fields in ``desired``, as Vault answers ``MOUNT/roles/NAME``."""
     return {name: normalised(live.get(name), like=value) for name, value in desired.items()}
+
+
+def admits(live: Mapping[str, Any], name: str) -> bool:
+    """Whether a live connection lets a role use it; in the names that it allows a ``*`` stands for anything."""
+    patterns = (".*".join(map(re.escape, allowed.split("*"))) for allowed in as_list(live.get("allowed_roles")))
+    return any(re.fullmatch(pattern, name) for pattern in patterns)
 
 
 def allowed_roles(live: Mapping[str, Any]) -> list[str]:

@@ -15,6 +15,8 @@ from ..errors import InvalidOption
 from ..units import seconds
 
 _SEGMENT = re.compile(r"[\w.@-]+", re.ASCII)
+# Of a group or an entity, any name that people have; but what is a wildcard, quoted already, or a template is none.
+_NAMED = re.compile(r"[^\x00-\x1f\x7f\s/{}%\\](?:[^\x00-\x1f\x7f/{}%\\]*[^\x00-\x1f\x7f\s/{}%\\])?")
 
 
 def normalised(value: Any, like: Any) -> Any:
@@ -48,3 +50,8 @@ def as_list(value: Any) -> list[str]:
 def is_path(path: str) -> bool:
     """Whether a text can only be read as one place: of dots alone, clients, proxies and Vault make another or none."""
     return all(_SEGMENT.fullmatch(part) and part != "." and ".." not in part for part in path.split("/"))
+
+
+def is_named_path(path: str) -> bool:
+    """As ``is_path``, with names as people give them to groups and entities, such as ``Team A``."""
+    return all(_NAMED.fullmatch(part) and part != "." and ".." not in part for part in path.split("/"))

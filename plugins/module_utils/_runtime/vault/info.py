@@ -14,16 +14,27 @@ from ..._domain.plan import Plan
 from ..._domain.vault.ports import Data, Vault
 from ..._domain.vault.registration import Place, allowed_roles, place_from
 from ..task import Outcome, Request
+from .connection import read_connection
+from .key_value import find_secret
 
 Found = TypeVar("Found")
 
 
 def describe_registration(request: Request, vault: Vault) -> Outcome:
-    """Reads a connection with its roles, and counts their leases."""
+    """Reads a connection with its roles, and counts their leases; and says where a secret is."""
+    facts: dict[str, Any] = {"connection": {}, "roles": []}
+    if request.options["name"]:
+        facts = _registration(request, vault)
+    if path := request.options["vault_path"]:
+        facts["secret"] = asdict(find_secret(vault, path))
+    return Outcome(Plan(), facts)
+
+
+def _registration(request: Request, vault: Vault) -> dict[str, Any]:
     place = place_from(request.options)
-    connection = vault.read(place.connection_path)
+    connection = read_connection(vault, place)
     roles = [_Role(request, vault, place, name).described() for name in allowed_roles(connection or {})]
-    return Outcome(Plan(), {"connection": _described(place, connection), "roles": roles})
+    return {"connection": _described(place, connection), "roles": roles}
 
 
 def _described(place: Place, connection: Data | None) -> dict[str, Any]:

@@ -10,6 +10,7 @@ whole: what others have put there is written back.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..._domain.errors import InvalidOption
@@ -34,8 +35,20 @@ class KeyValueSecret(Protocol):
         """Removes the secret with its notes and all its versions."""
 
 
-def open_secret(vault: Vault, path: str) -> KeyValueSecret:
-    """The secret at a path as ``vault kv get`` takes it. Raises InvalidOption naming ``vault_path``."""
+@dataclass(frozen=True)
+class SecretPlace:
+    """Where a secret is: below which mount point, and in which version of the engine."""
+
+    mount_point: str
+    path: str
+    version: int
+
+
+def find_secret(vault: Vault, path: str) -> SecretPlace:
+    """The place of a secret, by its path as ``vault kv get`` takes it. Raises InvalidOption naming ``vault_path``.
+
+    Vault is asked where the mount point ends and the path in it begins.
+    """
     path = path.strip("/")
     if "/" not in path or not is_path(path):
         raise InvalidOption(
@@ -49,9 +62,21 @@ def open_secret(vault: Vault, path: str) -> KeyValueSecret:
             f"vault_path is {path!r}, and at {engine.mount_point}/ is a secrets engine of type {engine.type}",
             next_step="name a path below the mount point of a key-value engine",
         )
-    if engine.version == 2:
-        return VersionedSecret(vault, engine.mount_point, inside)
-    return PlainSecret(vault, path)
+    kind, _, name = inside.partition("/")
+    if engine.version == 2 and kind in ("data", "metadata"):
+        raise InvalidOption(
+            f"vault_path is {path!r}, a path of Vault's API",
+            next_step=f"write it as vault kv get takes it: {engine.mount_point}/{name or 'NAME'}",
+        )
+    return SecretPlace(engine.mount_point, inside, engine.version)
+
+
+def open_secret(vault: Vault, path: str) -> KeyValueSecret:
+    """The secret at a path. Raises InvalidOption as ``find_secret`` does."""
+    place = find_secret(vault, path)
+    if place.version == 2:
+        return VersionedSecret(vault, place.mount_point, place.path)
+    return PlainSecret(vault, f"{place.mount_point}/{place.path}")
 
 
 class VersionedSecret:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ..._domain.errors import InvalidOption
+from ..._domain.errors import InvalidOption, NotMounted
 from ..._domain.kubernetes.manifest import ObjectRef
 from ..._domain.kubernetes.ports import Kubernetes
 from ..._domain.plan import Plan
@@ -21,6 +22,7 @@ from ..._domain.vault.ports import Data, Engine, Vault
 from ..._domain.vault.record import ROTATED
 from ..._domain.vault.registration import Registration, observed_connection, observed_role, registration_from
 from ..task import Outcome, Request
+from .connection import database_engine, read_connection
 from .credential_proof import prove
 from .key_value import open_secret
 from .ledger import Ledger
@@ -39,7 +41,7 @@ def reconcile_registration(
         return remove_registration(request, vault)
     wanted = _wanted(request, kubernetes)
     path = request.options["vault_path"]
-    ledger = Ledger(open_secret(vault, path) if path else None, wanted.login)
+    ledger = Ledger(open_secret(vault, path) if path else None, wanted.place, wanted.login)
     return _Registering(request, vault, postgresql, wanted, ledger).outcome()
 
 
@@ -83,6 +85,15 @@ def _secret_values(api: Kubernetes, ref: ObjectRef) -> dict[str, str]:
         ) from error
 
 
+@dataclass(frozen=True)
+class _Live:
+    """What Vault has of a registration; None where it has nothing."""
+
+    mounted: bool
+    connection: Data | None
+    roles: Mapping[str, Data | None]
+
+
 class _Registering:
     """One registration, from what Vault has to what is wanted."""
 
@@ -97,24 +108,46 @@ class _Registering:
         self._root = RootPassword(wanted, vault, postgresql, ledger)
 
     def outcome(self) -> Outcome:
-        writes = list(self._writes())
-        proof_due = self._proof_due(bool(writes))
-        fingerprint = self._fingerprint_after(proof_due, bool(writes))
-        plan = Plan((*writes, *self._ledger.proof(fingerprint)))
+        live = self._look()
+        adoption = list(self._ledger.adoption(self._foreign(live)))
+        writes = list(self._writes(live))
+        changing = bool(adoption or writes)
+        proof_due = self._proof_due(changing)
+        fingerprint = self._fingerprint_after(proof_due, changing)
+        plan = Plan((*adoption, *writes, *self._ledger.proof(fingerprint)))
         facts: dict[str, Any] = {
             "connection": _described(self._wanted),
             "roles": [role.name for role in self._wanted.roles],
             "verified": [],
         }
-        if writes and not writes[0].target.startswith("sys/mounts/"):
-            self._check_engine()
+        if writes and live.mounted:
+            # Before the first write, and not when there is none: a second run costs a read per object and no more.
+            self._check_lives(database_engine(self._vault, self._wanted.place))
         if not self._request.check_mode:
+            if changing:
+                with reported(changed=False):
+                    self._ledger.note_creations(self._wanted.paths(), live.connection)
             self._perform(writes)
-            if proof_due:
-                with reported(changed=bool(writes)):
+            with reported(changed=changing):
+                if proof_due:
                     facts["verified"] = prove(self._wanted, self._vault, self._postgresql, self._request.reporter)
-                    self._ledger.note(proved=fingerprint)
+                self._ledger.note_end(fingerprint, [write.target for write in writes if write.verb == "delete"])
         return Outcome(plan, facts)
+
+    def _foreign(self, live: _Live) -> list[str]:
+        """The paths of what others have created, which is to be adopted. Raises InvalidOption if it is not."""
+        place = self._wanted.place
+        there = [place.connection_path] if live.connection and not self._ledger.created_connection() else []
+        for name, role in live.roles.items():
+            if role and not self._ledger.created_role(name, role):
+                there.append(place.role_path(name))
+        if there and not self._request.options["adopt"]:
+            raise InvalidOption(
+                f"there is {' and '.join(there)}, which by the record at {self._request.options['vault_path']} was not "
+                "created by this collection",
+                next_step="use other names, or set adopt to take over what is there",
+            )
+        return there
 
     def _proof_due(self, changing: bool) -> bool:
         """By what is, not by what this run does: one that was killed before its proof leaves it to the next."""
@@ -128,9 +161,6 @@ class _Registering:
         return "" if changing else self._ledger.record.proved
 
     def _perform(self, writes: list[VaultWrite]) -> None:
-        if writes:
-            with reported(changed=False):
-                self._ledger.note(proved="")
         perform_all(writes, self._request.reporter)
         if self._rotates and not self._root.is_rotated:
             # PostgreSQL has refused what Vault had rotated, and Vault was given a password again.
@@ -140,16 +170,16 @@ class _Registering:
     def _rotates(self) -> bool:
         return bool(self._request.options["rotate_root"] == "once")
 
-    def _writes(self) -> Iterator[VaultWrite]:
+    def _writes(self, live: _Live) -> Iterator[VaultWrite]:
         """The connection before its roles: credentials of a role without one could be neither issued nor revoked."""
         wanted, place = self._wanted, self._wanted.place
-        live = self._vault.read(place.connection_path)
-        if live is None and self._request.options["mount"]:
-            yield from self._write_mount()
-        yield from self._write_connection(live)
+        if not live.mounted:
+            path, engine = f"sys/mounts/{place.mount_point}", {"type": "database"}
+            yield VaultWrite("create", path, {}, engine, perform=partial(self._vault.write, path, engine))
+        yield from self._write_connection(live.connection)
         for role in wanted.roles:
             desired = role.fields(place.connection)
-            kept = self._vault.read(place.role_path(role.name))
+            kept = live.roles[role.name]
             before = observed_role(kept, desired) if kept else {}
             if before != desired:
                 path = place.role_path(role.name)
@@ -157,18 +187,22 @@ class _Registering:
                     _verb(before), path, before, desired, perform=partial(self._vault.write, path, desired)
                 )
         if self._request.options["purge_roles"]:
-            yield from writes_purging(self._vault, place, [role.name for role in wanted.roles])
+            names, adopt = [role.name for role in wanted.roles], self._request.options["adopt"]
+            yield from writes_purging(self._vault, place, self._ledger, names, adopt=adopt)
         yield from self._ledger.write_facts(wanted.facts())
-        if self._rotates and not (live and self._root.is_rotated):
+        if self._rotates and not (live.connection and self._root.is_rotated):
             yield self._rotation()
 
-    def _write_mount(self) -> Iterator[VaultWrite]:
-        mount_point = self._wanted.place.mount_point
+    def _look(self) -> _Live:
+        """What Vault has of the registration. Raises NotMounted, unless an engine is to be mounted then."""
+        place, names = self._wanted.place, [role.name for role in self._wanted.roles]
         try:
-            self._vault.engine(mount_point)
-        except InvalidOption:
-            path, engine = f"sys/mounts/{mount_point}", {"type": "database"}
-            yield VaultWrite("create", path, {}, engine, perform=partial(self._vault.write, path, engine))
+            connection = read_connection(self._vault, place)
+            return _Live(True, connection, {name: self._vault.read(place.role_path(name)) for name in names})
+        except NotMounted:
+            if not self._request.options["mount"]:
+                raise
+            return _Live(False, None, dict.fromkeys(names))
 
     def _write_connection(self, live: Data | None) -> Iterator[VaultWrite]:
         desired = self._wanted.connection_fields()
@@ -193,21 +227,16 @@ class _Registering:
             perform=self._root.rotate,
         )
 
-    def _check_engine(self) -> None:
-        """Before the first write, and not when there is none: a second run costs a read per object and no more."""
-        mount_point = self._wanted.place.mount_point
-        engine = self._vault.engine(mount_point)
-        if engine.type != "database" or engine.mount_point != mount_point:
-            raise InvalidOption(
-                f"mount_point is {mount_point!r}, where a secrets engine of type {engine.type} is mounted",
-                next_step="name the mount point of a database secrets engine",
-            )
-        self._warn_of_lives(engine)
-
-    def _warn_of_lives(self, engine: Engine) -> None:
-        """Vault would cut them, or make them long, without a word."""
+    def _check_lives(self, engine: Engine) -> None:
+        """Vault would cut them, or make them long, without a word. Raises InvalidOption."""
         mount_point = engine.mount_point
         for role in self._wanted.roles:
+            if role.default_ttl > engine.max_lease_ttl > 0:
+                raise InvalidOption(
+                    f"default_ttl of role {role.name} is {spoken(role.default_ttl)}, and Vault ends everything under "
+                    f"{mount_point}/ after {spoken(engine.max_lease_ttl)}",
+                    next_step="give a shorter one, or let the mount allow more (vault secrets tune -max-lease-ttl=...)",
+                )
             if role.default_ttl == 0:
                 self._request.reporter.warn(
                     f"role {role.name} has no default_ttl: its credentials live as long as {mount_point}/ lets them"

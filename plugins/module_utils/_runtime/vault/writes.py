@@ -18,7 +18,7 @@ from ..._domain.ports import Reporter
 class VaultWrite(Action):
     """An action, and the call that does it."""
 
-    perform: Callable[[], None] = field(repr=False, compare=False)
+    perform: Callable[[], object] = field(repr=False, compare=False)
 
 
 def perform_all(writes: Sequence[VaultWrite], reporter: Reporter, *, changed: bool = False) -> None:

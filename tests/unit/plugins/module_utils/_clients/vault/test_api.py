@@ -18,6 +18,7 @@ from ansible_collections.pnow.infra.plugins.module_utils._domain.errors import (
     Failed,
     Forbidden,
     InvalidOption,
+    NotMounted,
     Rejected,
     Unauthorized,
     Unreachable,
@@ -59,6 +60,8 @@ class Server:
                 server.headers.append(dict(self.headers))
                 answers = server.answers.get(path, [(204, "")])
                 status, body = answers.pop(0) if len(answers) > 1 else answers[0]
+                if isinstance(body, dict) and "errors" not in body:
+                    body = {"request_id": "r3que5t", **body}
                 content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(content)))
@@ -124,10 +127,133 @@ def test_data_at_a_path(server: Server) -> None:
     assert server.headers[0]["User-Agent"].startswith("pnow.infra/")
 
 
-@pytest.mark.parametrize("messages", [[], ["no handler for route"]])
-def test_nothing_at_a_path(server: Server, messages: list[str]) -> None:
+MOUNTS = "sys/internal/ui/mounts"
+NOTHING: Answer = (404, {"errors": []})
+# As Vault says it, be there no such engine or no right to see it.
+UNSEEN: Answer = (403, {"errors": ["preflight capability check returned 403, please ensure client's policies ..."]})
+
+
+def mounted(path: str, mount_point: str, **details: Any) -> dict[str, list[Answer]]:
+    """What Vault says of the engine that serves a path."""
+    data = {"path": f"{mount_point}/", "type": "database", "config": {"max_lease_ttl": 60}, **details}
+    return {f"{MOUNTS}/{path}": [(200, {"data": data})]}
+
+
+@pytest.mark.parametrize("messages", [[], ["1 error occurred:\n\t* policy does not exist\n\n"]])
+def test_nothing_at_a_path_of_a_mounted_engine(server: Server, messages: list[str]) -> None:
+    server.answers = mounted("database/roles/dev", "database")
     server.answers["database/roles/dev"] = [(404, {"errors": messages})]
-    assert read(server) is None
+    server.answers["database/config/dev"] = server.answers["database/config"] = [NOTHING]
+    with vault.connect(options(server), ScriptedClock(), lambda _: None) as api:
+        assert api.read("database/roles/dev") is None
+        assert api.read("database/config/dev") is None
+        assert api.list_keys("database/config") == []
+    asked = [path for _verb, path, _body in server.seen if path.startswith(MOUNTS)]
+    assert asked == [f"{MOUNTS}/database/roles/dev"], "an engine is asked for once"
+
+
+@pytest.mark.parametrize("method", ["read", "list_keys", "delete"])
+@pytest.mark.parametrize("answer", [NOTHING, (404, {"errors": ['no handler for route "databse/roles/dev".']})])
+def test_nothing_where_nothing_is_mounted(server: Server, method: str, answer: Answer) -> None:
+    server.answers["databse/roles/dev"] = [answer]
+    server.answers[f"{MOUNTS}/databse/roles/dev"] = [UNSEEN]
+    seen = {"secret": {"database/": {}, "secret/": {}}, "auth": {"token/": {}}}
+    server.answers[MOUNTS] = [(200, {"data": seen})]
+    with vault.connect(options(server), ScriptedClock(), lambda _: None) as api:
+        if method == "delete" and answer is NOTHING:
+            return
+        with pytest.raises(
+            NotMounted,
+            match=r"no engine mounted at databse/ .*; mounted are auth/token/, database/, secret/; mount one",
+        ):
+            getattr(api, method)("databse/roles/dev")
+
+
+@pytest.mark.parametrize(
+    ("path", "named"),
+    [("teams/kvv/x", "teams/kvv/"), ("team/kv/x", "team/"), ("auth/aprole/role/x", "auth/aprole/"), ("x", "x/")],
+)
+def test_the_part_of_a_path_that_is_wrong_is_named(server: Server, path: str, named: str) -> None:
+    server.answers[f"{MOUNTS}/{path}"] = [UNSEEN]
+    server.answers[MOUNTS] = [(200, {"data": {"secret": {"teams/kv/": {}}, "auth": {"approle/": {}}}})]
+    with (
+        vault.connect(options(server), ScriptedClock(), lambda _: None) as api,
+        pytest.raises(NotMounted, match=f"mounted at {named} that"),
+    ):
+        api.engine(path)
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("sys/mounts/x", "No secret engine mount at x/"),
+        ("sys/auth/x", "No auth engine at x/"),
+        ("sys/config/auditing/request-headers/x", "Could not find header in config"),
+    ],
+)
+def test_absence_in_other_words(server: Server, path: str, said: str) -> None:
+    server.answers = mounted(path, "sys", type="system")
+    server.answers[path] = [(400, {"errors": [said]})]
+    assert read(server, path) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ({"errors": ["1 error occurred:\n\t* unsupported path\n\n"]}, "unsupported path"),
+        (
+            {"data": None, "warnings": ["Invalid path for a versioned K/V secrets engine."]},
+            "Invalid path for a versioned",
+        ),
+    ],
+)
+def test_a_path_that_an_engine_does_not_have_is_no_absence(server: Server, body: dict[str, Any], why: str) -> None:
+    server.answers["database/rolls/dev"] = [(404, body)]
+    with pytest.raises(Rejected, match=f"rejects to read database/rolls/dev: .*{why}"):
+        read(server, "database/rolls/dev")
+
+
+@pytest.mark.parametrize("status", [200, 301, 400, 403, 404, 405, 500, 501, 503])
+@pytest.mark.parametrize("body", ["<html>File not\nfound</html>", '{"error": "not found"}', "[]", ""])
+def test_something_that_is_not_vault(server: Server, status: int, body: str) -> None:
+    server.answers["x"] = [(status, body)]
+    with vault.connect(options(server), ScriptedClock(), lambda _: None) as api:
+        for act in (api.read, api.list_keys, api.delete, lambda path: api.write(path, {})):
+            with pytest.raises(
+                Unreachable, match=f"something that is not Vault answered at {server.url} with status {status}"
+            ):
+                act("x")
+
+
+def test_a_redirection_that_loses_a_write(server: Server) -> None:
+    """A proxy that sends everything on to https with a 301 makes a GET of each POST."""
+    behind = Server()
+    server.answers["x"] = [(301, "")]
+    server.location = f"{behind.url}/v1/x"
+    behind.answers["x"] = [(200, {"data": {"there": "already"}})]
+    with vault.connect(options(server), ScriptedClock(), lambda _: None) as api:
+        assert api.read("x") == {"there": "already"}
+        with pytest.raises(Unreachable, match=rf"loses a POST, so nothing .*; set url \(VAULT_ADDR\) to {behind.url}"):
+            api.write("x", {})
+    behind.close()
+
+
+def test_vault_under_a_path_of_another_server(server: Server) -> None:
+    server.answers["/vault/v1/x"] = [(200, {"data": {"here": "it is"}})]
+    with vault.connect({**options(server), "url": f"{server.url}/vault/"}, ScriptedClock(), lambda _: None) as api:
+        assert api.read("x") == {"here": "it is"}
+        assert api.server == f"{server.url}/vault"
+        server.answers["/vault/v1/x"] = [(404, "")]
+        with pytest.raises(Unreachable, match=f"not Vault answered at {server.url}/vault with"):
+            api.read("x")
+
+
+@pytest.mark.parametrize(
+    ("name", "sent"), [("Team A", "Team%20A"), ("a?b#c", "a%3Fb%23c"), ("grün", "gr%C3%BCn"), ("a%2Fb", "a%2Fb")]
+)
+def test_a_name_is_sent_as_it_is(server: Server, name: str, sent: str) -> None:
+    server.answers[f"identity/group/name/{sent}"] = [(200, {"data": {"found": True}})]
+    assert read(server, f"identity/group/name/{name}") == {"found": True}
 
 
 @pytest.mark.parametrize("status", [412, 429, 502, 503, 504])
@@ -222,7 +348,7 @@ def test_the_leader_is_followed(server: Server) -> None:
 
 def test_an_answer_that_is_not_vaults(server: Server) -> None:
     server.answers["database/roles/dev"] = [(502, "<html>Bad Gateway</html>")]
-    with pytest.raises(Unreachable, match="answered 502 to read database/roles/dev: <html>Bad Gateway"):
+    with pytest.raises(Unreachable, match=r"not Vault answered at .* with status 502 .*: <html>Bad Gateway"):
         read(server)
 
 
@@ -304,9 +430,9 @@ def logins(*tokens: str) -> list[Answer]:
     return [(200, {"auth": {"client_token": token}}) for token in tokens]
 
 
-@pytest.mark.parametrize("verb", ["read", "list_keys", "delete", "engine", "revoke"])
+@pytest.mark.parametrize("verb", ["read", "list_keys", "delete", "revoke"])
 def test_a_login_is_repeated_when_its_token_ends(server: Server, verb: str) -> None:
-    path = {"engine": "sys/internal/ui/mounts/x", "revoke": "sys/leases/revoke"}.get(verb, "x")
+    path = "sys/leases/revoke" if verb == "revoke" else "x"
     server.answers["auth/approle/login"] = logins("first-token", "second-token")
     server.answers[path] = [ENDED, (200, {"data": {}})]
     learned: list[str] = []
@@ -449,21 +575,27 @@ def test_a_refused_login_says_what_to_check(server: Server) -> None:
 
 
 def test_the_engine_at_a_mount_point(server: Server) -> None:
-    path = "sys/internal/ui/mounts/database"
-    server.answers[path] = [
-        (200, {"data": {"type": "database", "config": {"max_lease_ttl": 60}}}),
-        (403, {"errors": ["preflight capability check returned 403"]}),
-        (403, {"errors": ["permission denied", "invalid token"]}),
-    ]
+    server.answers = mounted("database", "database")
     with vault.connect(options(server), ScriptedClock(), lambda _: None) as api:
         assert api.engine("database") == Engine("database", "database", 60)
-        with pytest.raises(InvalidOption, match="has no secrets engine at database/ that the token may see"):
-            api.engine("database")
-        with pytest.raises(Unauthorized):
-            api.engine("database")
+        assert api.engine("database/config/dev") == Engine("database", "database", 60)
+    assert len(server.seen) == 1
+
+
+def test_the_mount_point_of_an_auth_method(server: Server) -> None:
+    server.answers = mounted("auth/team/role/x", "team", type="approle")
+    with vault.connect(options(server), ScriptedClock(), lambda _: None) as api:
+        assert api.engine("auth/team/role/x").mount_point == "auth/team"
+
+
+def test_a_token_that_is_not_accepted_may_not_see_an_engine(server: Server) -> None:
+    server.answers[f"{MOUNTS}/database"] = [(403, {"errors": ["permission denied", "invalid token"]})]
+    with vault.connect(options(server), ScriptedClock(), lambda _: None) as api, pytest.raises(Unauthorized):
+        api.engine("database")
 
 
 def test_what_is_below_a_path(server: Server) -> None:
+    server.answers = mounted("database/roles", "database")
     server.answers["database/roles"] = [(200, {"data": {"keys": ["dev", "pr-1"]}}), (404, {"errors": []}), (403, {})]
     with vault.connect(options(server), ScriptedClock(), lambda _: None) as api:
         assert api.list_keys("database/roles") == ["dev", "pr-1"]

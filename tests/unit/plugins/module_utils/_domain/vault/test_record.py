@@ -8,6 +8,7 @@ import pytest
 from ansible_collections.pnow.infra.plugins.module_utils._domain.vault.record import (
     GIVEN,
     IN_DOUBT,
+    LONGEST_NOTE,
     ROTATED,
     Record,
     record_from,
@@ -34,3 +35,12 @@ def test_a_password_of_another_login_says_nothing_of_this_one() -> None:
 
 def test_notes_of_others_are_told_from_the_record() -> None:
     assert without_record({"team": "payments", **Record("x", ROTATED, "y").notes()}) == {"team": "payments"}
+
+
+def test_what_was_created_fits_into_notes() -> None:
+    created = frozenset(f"teams/payments/database/roles/pr-{number}-readwrite" for number in range(60))
+    notes = Record(created=created).notes()
+    assert max(map(len, notes.values())) <= LONGEST_NOTE
+    assert len(notes) < 10
+    assert record_from({"team": "payments", **notes}, "").created == created
+    assert without_record(notes) == {}

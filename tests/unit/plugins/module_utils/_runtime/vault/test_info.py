@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.pnow.infra.plugins.module_utils._domain.errors import Forbidden, Unauthorized
-from ansible_collections.pnow.infra.plugins.module_utils._domain.vault.ports import StuckLease
+from ansible_collections.pnow.infra.plugins.module_utils._domain.errors import Forbidden, InvalidOption, Unauthorized
+from ansible_collections.pnow.infra.plugins.module_utils._domain.vault.ports import Engine, StuckLease
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.task import Outcome, Request
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.vault.info import describe_registration
 from tests.unit.plugins.registrations import ROLES, Run
@@ -22,8 +22,8 @@ def registered() -> Run:
     return run
 
 
-def described(run: Run) -> Outcome:
-    options = {"name": "postgres-dev", "mount_point": "database"}
+def described(run: Run, **changed: str | None) -> Outcome:
+    options = {"name": "postgres-dev", "mount_point": "database", "vault_path": None, **changed}
     return describe_registration(Request(options, False, run.reporter, run.redactor), run.vault)
 
 
@@ -61,4 +61,19 @@ def test_what_the_token_may_not_see_is_a_warning(registered: Run) -> None:
 def test_another_refusal_is_passed_on(registered: Run) -> None:
     registered.vault.refuses[f"list {LEASES}"] = Unauthorized("the token has expired")
     with pytest.raises(Unauthorized):
+        described(registered)
+
+
+def test_where_a_secret_is(registered: Run) -> None:
+    registered.vault.engines["teams"] = Engine("kv", "teams/kv", 0, 2)
+    facts = described(registered, name=None, vault_path="/teams/kv/database/dev/").facts
+    assert facts["secret"] == {"mount_point": "teams/kv", "path": "database/dev", "version": 2}
+    assert facts["connection"] == {}
+    assert registered.vault.requests == ["engine teams/kv/database/dev"]
+
+
+def test_no_database_can_be_in_another_engine(registered: Run) -> None:
+    registered.vault.stored.clear()
+    registered.vault.engines["database"] = Engine("kv", "database")
+    with pytest.raises(InvalidOption, match="where a secrets engine of type kv is mounted"):
         described(registered)

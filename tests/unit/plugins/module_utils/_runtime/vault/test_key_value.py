@@ -67,3 +67,15 @@ def test_a_path_outside_a_key_value_engine(vault: ScriptedVault, path: str) -> N
     vault.engines["secret"] = Engine("kv", "secret/team", 0, 2)
     with pytest.raises(InvalidOption, match="is a secrets engine of type"):
         open_secret(vault, path)
+
+
+@pytest.mark.parametrize("kind", ["data", "metadata"])
+def test_a_path_of_the_api(kind: str) -> None:
+    """Of a versioned engine, whose API has the values and the notes under paths of their own."""
+    vault = ScriptedVault()
+    with pytest.raises(
+        InvalidOption, match=f"is 'secret/{kind}/x/y', a path of Vault's API; write it as .*: secret/x/y$"
+    ):
+        open_secret(vault, f"secret/{kind}/x/y")
+    vault.engines["secret"] = Engine("kv", "secret", 0, 1)
+    assert open_secret(vault, f"secret/{kind}/x/y").values_path == f"secret/{kind}/x/y"

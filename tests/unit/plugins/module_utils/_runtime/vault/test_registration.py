@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.pnow.infra.plugins.module_utils._domain.errors import (
     Failed,
     Forbidden,
+    InUse,
     InvalidOption,
     Rejected,
     Unreachable,
@@ -18,6 +19,8 @@ from ansible_collections.pnow.infra.plugins.module_utils._domain.errors import (
 from ansible_collections.pnow.infra.plugins.module_utils._domain.vault.ports import Engine, StuckLease
 from tests.unit.plugins.registrations import CONFIG, READONLY, ROLE, ROLES, SECRET, Run
 from tests.unit.plugins.scripted_vault import REFUSED_LOGIN, WRONG_HOST
+
+STATIC = "database/static-roles/other"
 
 
 @pytest.fixture
@@ -159,7 +162,7 @@ def test_another_engine_is_refused_before_anything_is_written(run: Run, check_mo
 
 def test_an_engine_is_mounted_only_when_asked(run: Run) -> None:
     del run.vault.engines["database"]
-    with pytest.raises(InvalidOption, match="no secrets engine at database/"):
+    with pytest.raises(InvalidOption, match="no engine mounted at database/"):
         run()
     assert run(mount=True, check_mode=True).plan.actions[0].target == "sys/mounts/database"
     assert run(mount=True).plan.actions[0].after == {"type": "database"}
@@ -269,7 +272,7 @@ def test_a_server_out_of_reach_is_named_with_the_step(run: Run) -> None:
 
 
 def test_removal_ends_credentials_then_roles_then_the_connection(registered: Run) -> None:
-    outcome = registered(state="absent", roles=[{"name": "dev-readwrite"}])
+    outcome = registered(state="absent")
     assert registered.vault.writes == [
         "revoke database/creds/dev-readwrite",
         "revoke database/creds/dev-readonly",
@@ -325,5 +328,89 @@ def test_a_role_of_another_connection_is_not_touched(registered: Run) -> None:
     registered.vault.stored[ROLES[0]]["db_name"] = "other"
     with pytest.raises(InvalidOption, match="role dev-readwrite belongs to connection other and not to postgres-dev"):
         registered(state="absent")
-    registered(state="absent", roles=[])
+    registered(state="absent", roles=[READONLY])
     assert list(registered.vault.stored) == [ROLES[0]]
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+@pytest.mark.parametrize("path", [STATIC, "database/roles/team/other", "database/roles/other"])
+def test_a_connection_that_others_use_is_kept(registered: Run, path: str, check_mode: bool) -> None:
+    registered.vault.stored[path] = {"db_name": "postgres-dev"}
+    registered.vault.stored["database/roles/foreign"] = {"db_name": "another"}
+    with pytest.raises(InUse, match=f"connection {CONFIG} is still used by {path}; end them first"):
+        registered(state="absent", check_mode=check_mode)
+    assert registered.vault.writes == []
+    del registered.vault.stored[path]
+    registered(state="absent")
+    assert list(registered.vault.stored) == ["database/roles/foreign"]
+
+
+def test_a_role_that_is_not_named_is_of_somebody_who_uses_the_connection(registered: Run) -> None:
+    with pytest.raises(InUse, match=f"still used by {ROLES[1]}; end them first, or name in roles what is to end with"):
+        registered(state="absent", roles=[ROLE])
+    assert registered.vault.writes == []
+
+
+def test_who_may_not_list_looks_for_what_the_connection_names(registered: Run) -> None:
+    """The token of an operator, who has rights on the roles of one environment only."""
+    unlisted = Forbidden("not allowed to list database/static-roles", next_step="grant list")
+    registered.vault.refuses = {"list database/roles": unlisted, "list database/static-roles": unlisted}
+    registered.vault.stored[CONFIG]["allowed_roles"] = ["dev-readonly", "dev-readwrite", "other"]
+    registered.vault.stored[STATIC] = {"db_name": "postgres-dev"}
+    with pytest.raises(InUse, match=f"still used by {STATIC}"):
+        registered(state="absent")
+    del registered.vault.stored[STATIC]
+    assert registered(state="absent").plan.changed
+    assert registered.vault.stored == {}
+    assert len(set(registered.reporter.warnings)) == 1
+    assert registered.reporter.warnings[0] == (
+        f"not allowed to list database/static-roles, so only the roles that {CONFIG} names are looked for there; "
+        "grant list"
+    )
+
+
+@pytest.mark.parametrize("allowed", ["*", "dev-*"])
+def test_who_may_not_list_what_a_pattern_admits_may_not_delete(registered: Run, allowed: str) -> None:
+    registered.vault.refuses["list database/roles"] = Forbidden("not allowed to list database/roles")
+    registered.vault.stored[CONFIG]["allowed_roles"] = [allowed]
+    with pytest.raises(Forbidden, match="not allowed to list database/roles"):
+        registered(state="absent")
+    assert registered.vault.writes == []
+
+
+@pytest.mark.parametrize(("allowed", "decides"), [("pr-*", True), ("dev-*", False)])
+def test_a_role_that_may_not_be_read_counts_if_the_connection_admits_it(
+    registered: Run, allowed: str, decides: bool
+) -> None:
+    registered.vault.stored["database/roles/pr-1"] = {"db_name": "another"}
+    registered.vault.refuses["read database/roles/pr-1"] = Forbidden("not allowed to read database/roles/pr-1")
+    registered.vault.stored[CONFIG]["allowed_roles"] = [allowed]
+    if decides:
+        with pytest.raises(Forbidden, match="not allowed to read database/roles/pr-1"):
+            registered(state="absent")
+    else:
+        assert registered(state="absent").plan.changed
+    assert (CONFIG in registered.vault.stored) is decides
+
+
+def test_a_life_that_the_mount_does_not_allow_is_refused_before_anything_is_written(run: Run) -> None:
+    for check_mode in (True, False):
+        with pytest.raises(
+            InvalidOption, match=r"default_ttl of role dev-readwrite is 800h00m, and Vault ends everyth"
+        ):
+            run(check_mode=check_mode, roles=[{**ROLE, "default_ttl": "800h", "max_ttl": "900h"}])
+    assert run.vault.writes == []
+
+
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_a_database_can_not_be_absent_from_another_engine(run: Run, state: str) -> None:
+    run.vault.engines["database"] = Engine("kv", "database")
+    with pytest.raises(InvalidOption, match="mount_point is 'database', where a secrets engine of type kv is mounted"):
+        run(state=state)
+
+
+def test_what_another_engine_says_is_not_passed_on(run: Run) -> None:
+    run.vault.engines["database"] = Engine("kv", "database", 0, 2)
+    run.vault.refuses[f"read {CONFIG}"] = Rejected("Invalid path for a versioned K/V secrets engine")
+    with pytest.raises(InvalidOption, match="where a secrets engine of type kv is mounted"):
+        run()
