@@ -73,6 +73,7 @@ integration: ready ## integration targets, on test bed "test"; TARGET=name for o
 	$(ON_BED) $(ANSIBLE_TEST) integration $(TARGET)
 
 .PHONY: molecule
+molecule: export MOLECULE_GLOB := molecule/*/molecule.yml
 molecule: build ## the playbooks from nothing to nothing, on test bed "test": molecule's default scenario
 	$(ON_BED) env MOLECULE_EPHEMERAL_DIRECTORY=$(CURDIR)/.ansible/molecule molecule test --no-command-borders
 
