@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finding a Go toolchain that is new enough."""
+"""Go: finding a toolchain that is new enough, and reading what it says of packages."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tests.testbed.errors import TestbedError
+from tests.testbed.progress import Package
 
 ENVIRONMENT = {
     # Readonly: what is built is what go.mod and go.sum say, or nothing.
@@ -20,6 +21,10 @@ ENVIRONMENT = {
     # A module may ask for a later patch release of Go; the installed one fetches that by itself.
     "GOTOOLCHAIN": "auto",
 }
+
+# For `go list`: a package's name, the folder of its sources, whether it would be built, why, and its files.
+LISTING = "{{.ImportPath}}\t{{.Dir}}\t{{.Stale}}\t{{.StaleReason}}\t{{range .GoFiles}}{{.}} {{end}}"
+COMPILED = "not installed but available in build cache"
 
 Version = tuple[int, ...]
 
@@ -50,6 +55,17 @@ def find(required: Version, candidates: Iterable[Path] | None = None) -> str:
         f"Building the test bed needs Go {_text(required)} or newer, and {'; '.join(found) or 'no Go was found'}. "
         "Get it from https://go.dev/dl/ (unpack it as /usr/local/go, or put its bin folder on PATH) and try again."
     )
+
+
+def uncompiled(listing: str) -> list[Package]:
+    """The packages of a LISTING that are not in Go's cache; how much work one is, its sources say."""
+    packages = []
+    for line in listing.splitlines():
+        name, folder, stale, reason, files = line.split("\t")
+        if stale == "true" and reason != COMPILED:
+            size = sum((Path(folder) / file).stat().st_size for file in files.split())
+            packages.append(Package(name, folder, size))
+    return packages
 
 
 def installed() -> Iterator[Path]:

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from tests.testbed import build, programs
 from tests.testbed.build import BuildStep, GoBuild, GoModule, PythonBuild
 from tests.testbed.errors import TestbedError
+from tests.testbed.progress import Package
 
 GO = GoBuild("etcd", GoModule("etcd", "example.org/etcd", "v1"), stamps=(("main.version", "v1"),))
 
@@ -28,6 +30,9 @@ class Recorded:
 
     def inputs(self) -> Sequence[object]:
         return [self.text]
+
+    def packages(self, _step: BuildStep, /) -> list[Package]:
+        return []
 
     def make(self, folder: Path, step: BuildStep) -> None:
         assert list(folder.iterdir()) == []
@@ -45,6 +50,7 @@ class Recorded:
         replace(GO, package="cmd/other"),
         replace(GO, stamps=()),
         replace(GO, files=(("crds", "crds"),)),
+        replace(GO, tags=("minimal",)),
     ],
 )
 def test_the_key_follows_everything_that_makes_the_binary(other: GoBuild, tmp_path: Path) -> None:
@@ -88,14 +94,58 @@ def test_what_a_failed_or_killed_build_left_is_made_anew(tmp_path: Path) -> None
     assert build.is_built(recorded, tmp_path)
 
 
-def test_a_failing_command_is_reported_with_the_end_of_its_log(tmp_path: Path) -> None:
-    step = BuildStep("thing (1 of 2)", tmp_path / "build.log", lock_descriptor=2)
-    with pytest.raises(TestbedError) as error:
-        step.run(["sh", "-c", "echo missing semicolon; exit 3"], tmp_path)
+def test_the_key_follows_what_is_added_to_the_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "SOURCES", tmp_path)
+    added = tmp_path / "etcd" / "additions" / "server" / "more.go"
+    added.parent.mkdir(parents=True)
+    for name in ("go.mod", "go.sum"):
+        (tmp_path / "etcd" / name).touch()
+    keys = []
+    for text in ("package server", "package server // more"):
+        added.write_text(text)
+        keys.append(build.folder_of(replace(GO, additions="additions"), tmp_path))
+    added.rename(added.with_name("other.go"))
+    keys.append(build.folder_of(replace(GO, additions="additions"), tmp_path))
 
-    assert "Building thing (1 of 2) failed (exit status 3)" in str(error.value)
+    assert len({*keys, build.folder_of(GO, tmp_path)}) == 4
+
+
+@pytest.mark.parametrize("ask", [BuildStep.run, BuildStep.output])
+def test_a_failing_command_is_reported_with_the_end_of_its_log(ask: Callable[..., object], tmp_path: Path) -> None:
+    step = BuildStep("building thing (1 of 2)", tmp_path / "build.log")
+    with pytest.raises(TestbedError) as error:
+        ask(step, ["sh", "-c", "echo missing semicolon >&2; exit 3"], tmp_path, {})
+
+    assert "building thing (1 of 2) failed (exit status 3)" in str(error.value)
     assert str(tmp_path / "build.log") in str(error.value)
     assert str(error.value).endswith("    missing semicolon")
+
+
+def test_what_a_command_prints_is_not_in_its_log(tmp_path: Path) -> None:
+    step = BuildStep("thing", tmp_path / "build.log")
+    assert step.output(["sh", "-c", "echo asked; echo said >&2"], tmp_path, {}) == "asked\n"
+    assert (tmp_path / "build.log").read_text().splitlines()[1:] == ["said"]
+
+
+def test_a_sign_of_life_says_how_far_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "PROGRESS_INTERVAL", 0.0)
+    asked = tmp_path / "asked"
+    os.mkfifo(asked)
+    seen: list[str] = []
+
+    def how_far(lines: Iterable[str]) -> str:
+        if not seen:
+            asked.write_text("\n")
+        seen.extend(lines)
+        return "3 of 4 packages"
+
+    step = BuildStep("building thing", tmp_path / "log", how_far=how_far)
+    step.run(["sh", "-c", f"read line < {asked}"], tmp_path)
+
+    assert "building thing: 0 s, 3 of 4 packages" in capsys.readouterr().out.splitlines()
+    assert all("read line" in line for line in seen)
 
 
 def test_the_tail_of_a_log_is_short(tmp_path: Path) -> None:

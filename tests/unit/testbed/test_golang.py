@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finding Go: versions are compared as numbers, and a missing one is explained."""
+"""Go: versions are compared as numbers, a missing toolchain is explained, and what is compiled is not counted."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from tests.testbed import golang
 from tests.testbed.errors import TestbedError
+from tests.testbed.progress import Package
 
 
 def toolchain(folder: Path, version: str) -> Path:
@@ -53,3 +54,20 @@ def test_an_old_one_is_named_with_what_to_do(tmp_path: Path) -> None:
 def test_none_at_all_is_said_so() -> None:
     with pytest.raises(TestbedError, match="no Go was found"):
         golang.find((1, 26), [])
+
+
+def test_what_go_has_compiled_is_not_counted(tmp_path: Path) -> None:
+    (tmp_path / "a.go").write_text("package a")
+    (tmp_path / "b.go").write_text("package a // b")
+    rows = [
+        ("unsafe", tmp_path, "false", "", ""),
+        ("example.org/new", tmp_path, "true", "build ID mismatch", "a.go b.go "),
+        ("example.org/next", tmp_path, "true", "stale dependency: example.org/new", "a.go "),
+        ("example.org/main", tmp_path, "true", golang.COMPILED, "a.go "),
+    ]
+    listing = "".join("\t".join(map(str, row)) + "\n" for row in rows)
+
+    assert golang.uncompiled(listing) == [
+        Package("example.org/new", str(tmp_path), 23),
+        Package("example.org/next", str(tmp_path), 9),
+    ]
