@@ -15,6 +15,10 @@ ON_BED := python -m tests.gates.bed
 ANSIBLE_TEST := python -m tests.gates.ansible_test
 OLDEST := .venv-2.19
 
+# Of tests/e2e: those that run beside whatever happens to the test bed, and those that take too long for every time.
+WITH_SERVERS := $(addprefix tests/e2e/,test_canaries.py test_interrupted_registration.py test_registration.py test_vault.py)
+LONG := tests/e2e/test_thousand.py
+
 ##@ Use it
 
 .PHONY: demo
@@ -40,8 +44,12 @@ env: ready ## the test bed's variables for a shell: eval "$$(make -s env)"
 ##@ Test it
 
 .PHONY: test
-test: ready ## everything, on a test bed of its own: what .ci/run runs
+test: ready ## every feature, once, on a test bed of its own: what .ci/run runs
 	@python -m tests.gates
+
+.PHONY: nightly
+nightly: ready ## the long campaigns, one after the other: kills, thousand, matrix, integration-oldest
+	@python -m tests.gates.nightly
 
 .PHONY: lint
 lint: ready ## formatting, types, layers, Ansible's and YAML's rules, documentation, changelog
@@ -61,7 +69,7 @@ unit: ready ## unit tests: no network, no sleep
 
 .PHONY: compositions
 compositions: ready ## composition tests, through the real renderer and the provider's own schemas
-	@python -m tests.testbed build
+	@python -m tests.testbed build function-pythonic provider-sql provider-kubernetes
 	pytest --numprocesses auto tests/unit/compositions
 
 .PHONY: sanity
@@ -78,13 +86,21 @@ molecule: build ## the playbooks from nothing to nothing, on test bed "test": mo
 	$(ON_BED) env MOLECULE_EPHEMERAL_DIRECTORY=$(CURDIR)/.ansible/molecule molecule test --no-command-borders
 
 .PHONY: e2e
-e2e: molecule ## that, and what playbooks survive
-	$(ON_BED) pytest tests/e2e
+e2e: ready ## what playbooks and test beds survive, on test bed "test"
+	$(ON_BED) pytest tests/e2e $(addprefix --ignore=,$(WITH_SERVERS) $(LONG))
+
+.PHONY: servers
+servers: ready ## what registrations in Vault survive, on servers that the tests start for themselves
+	$(ON_BED) pytest $(WITH_SERVERS)
 
 .PHONY: kills
 kills: export PNOW_KILLS ?= 20
 kills: ready ## kill -9 of playbooks at 20 random moments per verb, five playbooks at a time
 	$(ON_BED) pytest --capture=no tests/e2e/test_kill.py
+
+.PHONY: thousand
+thousand: ready ## a thousand claims take a page of memory
+	$(ON_BED) pytest tests/e2e/test_thousand.py
 
 .PHONY: matrix
 matrix: ready ## an environment in each style of the platform API, on each version of Crossplane, on test bed "matrix"

@@ -8,14 +8,21 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from tests.gates.paths import CHECKOUT
-from tests.gates.steps import entry, run
+from tests.gates.schedule import PASSED, Schedule
+from tests.gates.steps import entry, run, undisturbed
+from tests.testbed.bed import state_folder
 
 # Never another: the gates delete what they provision.
 NAME = "test"
+# Those that tests start beside it, and one after the other with each version of Crossplane.
+BESIDE, MATRIX = "beside", "matrix"
 
 
 def command(*arguments: str) -> list[str]:
@@ -37,6 +44,36 @@ def environment(name: str) -> dict[str, str]:
         sys.exit(printed.returncode)  # the program has said why
     words = shlex.split(printed.stdout)
     return {**os.environ, **dict(word.split("=", 1) for word in words if word != "export")}
+
+
+@contextmanager
+def alone(schedule: Schedule) -> Iterator[None]:
+    """No test bed of the gates is up before or afterwards, whatever happens; if a gate fails, logs are kept."""
+    _take_down(NAME, BESIDE, MATRIX)
+    before = len(schedule.outcomes)
+    try:
+        yield
+    finally:
+        with undisturbed():
+            failed = [outcome.gate for outcome in schedule.outcomes[before:] if outcome.result != PASSED]
+            if failed:
+                _keep_logs(failed[0])
+            _take_down(NAME, BESIDE, MATRIX)
+
+
+def _take_down(*names: str) -> None:
+    for name in names:
+        if state_folder(name).exists():
+            run(command("down"), named(name))
+
+
+def _keep_logs(gate: str) -> None:
+    logs = state_folder(NAME) / "logs"
+    kept = CHECKOUT / "tests" / "output" / "testbed-logs" / gate
+    if logs.is_dir():
+        shutil.rmtree(kept, ignore_errors=True)
+        shutil.copytree(logs, kept)
+        print(f"==> the test bed's logs are kept in {kept.relative_to(CHECKOUT)}", flush=True)
 
 
 def main() -> int:

@@ -12,7 +12,6 @@ import time
 from tests.gates import bed
 from tests.gates.steps import duration, entry, run
 
-NAME = "matrix"
 COMBINATIONS = (("2.3", "claims"), ("2.3", "namespaced"), ("1.20", "claims"))
 TEST = (sys.executable, "-m", "pytest", "--verbose", "tests/e2e/test_styles.py")
 ROW = "{:<12} {:<12} {:<8} {}"
@@ -35,12 +34,12 @@ def _timed(version: str, style: str) -> tuple[str, str]:
 
 
 def _passes(version: str, style: str) -> bool:
-    ours = bed.named(NAME)
+    ours = bed.named(bed.MATRIX)
     try:
         # What an interrupted run has left may be another version's.
         if run(bed.command("down"), ours) or run(bed.command("up", "--crossplane", version), ours):
             return False
-        return run(TEST, {**bed.environment(NAME), "PNOW_STYLE": style}) == 0
+        return run(TEST, {**bed.environment(bed.MATRIX), "PNOW_STYLE": style}) == 0
     finally:
         run(bed.command("down"), ours)
 

