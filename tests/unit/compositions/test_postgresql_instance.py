@@ -139,17 +139,38 @@ def test_only_roles_and_the_database_are_removed_in_postgresql(complete: Renderi
 
 
 def test_the_database_is_deleted_before_the_roles_it_needs(complete: Rendering) -> None:
-    """The renderer puts its own reference in the place of the first, which is the owner's."""
-    references = complete.resources["db"]["metadata"]["ownerReferences"]
-    assert references[1:] == [
-        {
-            "apiVersion": complete.resources["reader"]["apiVersion"],
-            "kind": "Role",
-            "name": "dev-reader",
-            "uid": "uid of dev-reader",
-            "blockOwnerDeletion": True,
-        }
-    ]
+    """Along a chain: the garbage collector, which comes to them in any order, could let go of one of several owners."""
+    owners = {key: others for key, item in complete.managed.items() if (others := owners_beside_the_composite(item))}
+    assert owners == {
+        "db": [owner_reference(complete.resources["reader"])],
+        "reader": [owner_reference(complete.resources["user"])],
+    }
+
+
+def test_owners_await_their_dependents_however_the_composite_is_deleted(complete: Rendering) -> None:
+    waiting = {key for key, item in complete.managed.items() if item["metadata"].get("finalizers")}
+    assert waiting == {"user", "reader"}
+    assert complete.resources["user"]["metadata"]["finalizers"] == ["foregroundDeletion"]
+
+
+def test_nothing_waits_for_an_owner_to_be_seen(renderer: Renderer) -> None:
+    rendering = renderer.render(ORDER)
+    assert rendering.managed.keys() == ROLES
+    assert not owners_beside_the_composite(rendering.resources["reader"])
+
+
+def owners_beside_the_composite(resource: Manifest) -> list[Manifest]:
+    return [each for each in resource["metadata"]["ownerReferences"] if not each.get("controller")]
+
+
+def owner_reference(resource: Manifest) -> Manifest:
+    return {
+        "apiVersion": resource["apiVersion"],
+        "kind": resource["kind"],
+        "name": resource["metadata"]["name"],
+        "uid": f"uid of {resource['metadata']['name']}",
+        "blockOwnerDeletion": True,
+    }
 
 
 def test_every_privilege_of_a_role_is_said(complete: Rendering) -> None:

@@ -95,6 +95,9 @@ class PostgreSQLInstance(BaseComposite):
         reader = self.role("reader", {})
         vault = self.role("vault", {"login": True, "createRole": True})
         database = self.database(owner, reader, size.connections)
+        # PostgreSQL drops no role that a database still needs.
+        delete_after(reader, database)
+        delete_after(owner, reader)
 
         self.membership("vault-administers-user", vault, owner)
         self.membership("vault-administers-reader", vault, reader)
@@ -122,7 +125,10 @@ class PostgreSQLInstance(BaseComposite):
         """Refuse an instance that exists already, and say whose it is.
 
         The API server would refuse two controllers of one object as well, but with a message that few would understand.
+        Crossplane shows a composite no resources but its own, so that whoever has the role need not ask for it.
         """
+        if self.resources["user"].observed:
+            return False
         required = self.requireds.owner("Role", self.provider_api, name=self.name("user"))
         if self.namespace:
             required.namespace = self.namespace
@@ -196,9 +202,6 @@ class PostgreSQLInstance(BaseComposite):
     def database(self, owner: Resource, reader: Resource, connections: int) -> Resource:
         """Compose the database; its owner may do all in it without a grant."""
         database = self.managed("db", "Database", ["Observe", "Create", "Update", "Delete"], owner, reader)
-        # PostgreSQL drops no role that a database still needs. Its owners in Kubernetes are deleted after it;
-        # Kubernetes' garbage collector may let one of them go first, which is then tried again.
-        database.metadata.ownerReferences = [owner_reference(role) for role in (owner, reader)]
         # template0 allows any encoding, and unlike template1 no open session can ever be in its way.
         database.spec.forProvider = {
             "owner": self.name(owner.name),
@@ -416,15 +419,24 @@ def holder(labels: Any) -> str:
     return "no claim"
 
 
-def owner_reference(resource: Resource) -> dict[str, Any]:
-    """Refer to a resource as the owner of another, which shall be deleted first."""
-    return {
-        "apiVersion": resource.apiVersion,
-        "kind": resource.kind,
-        "name": resource.observed.metadata.name,
-        "uid": resource.observed.metadata.uid,
-        "blockOwnerDeletion": True,
-    }
+def delete_after(resource: Resource, dependent: Resource) -> None:
+    """Have Kubernetes delete a resource only once a dependent of it is gone, however the composite is deleted.
+
+    One dependent has one such owner: of two, the garbage collector lets go of that which it comes to first. So what is
+    needed by all is deleted along a chain. Without the finalizer, which Kubernetes removes itself, a composite that
+    is deleted in the background would leave the owner deleted and waiting, and the dependent undeleted, for ever.
+    """
+    resource.metadata.finalizers = ["foregroundDeletion"]
+    if resource.observed:
+        dependent.metadata.ownerReferences = [
+            {
+                "apiVersion": resource.apiVersion,
+                "kind": resource.kind,
+                "name": resource.observed.metadata.name,
+                "uid": resource.observed.metadata.uid,
+                "blockOwnerDeletion": True,
+            }
+        ]
 
 
 def differs(role: Resource, privileges: dict[str, bool], settings: dict[str, str]) -> bool:
