@@ -218,6 +218,35 @@ def test_platform_settings_come_from_the_composition(complete: Rendering) -> Non
     assert complete.connection_details["sslmode"] == "verify-full"
 
 
+# Creation and removal
+
+CREATION = {"crossplane.io/external-create-pending", "crossplane.io/external-create-succeeded"}
+
+
+def test_what_was_seen_once_is_gone_when_it_is_not_found(backed_up: Rendering) -> None:
+    """Or else a provider would wait for half a minute after its creation, however long ago it removed it."""
+    told = {key: item["metadata"]["annotations"] for key, item in backed_up.managed.items()}
+    confirmed = {key for key, annotations in told.items() if annotations.keys() >= CREATION}
+    assert (
+        confirmed == ROLES | {"db", "backup-schedule"} == {key for key in told if "Delete" in policies(backed_up, key)}
+    )
+    assert {told["db"][name] for name in CREATION} == {"1970-01-01T00:00:00Z"}
+
+
+def test_the_provider_knows_best_what_it_has_not_shown_yet(renderer: Renderer, backed_up: Rendering) -> None:
+    created = as_ready(backed_up.resources["vault"])
+    created["status"]["conditions"][0]["status"] = "False"
+    rendering = renderer.render({**ORDER, "enableBackup": True}, [created])
+    assert not any(CREATION & item["metadata"]["annotations"].keys() for item in rendering.managed.values())
+
+
+def test_who_has_the_role_need_not_ask_whose_it_is(renderer: Renderer, complete: Rendering) -> None:
+    """A lookup costs a second call of the function each time. Crossplane shows to a composite what is its own."""
+    another = owner_role(complete, {"crossplane.io/composite": "other"})
+    rendering = renderer.render(ORDER, [as_ready(complete.resources["user"])], in_the_cluster=[another])
+    assert not rendering.fatal
+
+
 # Roles are left alone until they differ
 
 
