@@ -27,8 +27,11 @@ from tests.gates.steps import entry
 
 HERE = Path(__file__).parent
 LOGS = Path(os.environ["PNOW_TESTBED_STATE"]) / "logs"
-CLAIMS = "postgresqlinstances.database.yourdomain.com"
-GROUP = {"apiVersion": "database.yourdomain.com/v1alpha1", "kind": "PostgreSQLInstance"}
+DOMAIN = "yourdomain.com"
+CLAIMS = f"postgresqlinstances.database.{DOMAIN}"
+# Where composites in namespaces are offered, beside claims.
+NAMESPACED = "namespaced.example.org"
+PLATFORM = "crossplane-system"
 NAMESPACE = "perf"
 CREATED, UNCHANGED = 50, 100
 
@@ -46,7 +49,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Contest:
-    """Our side, the other, and what is done after each, untimed."""
+    """Our side, the other, and what is done after each, untimed. What one makes and the other removes has one order."""
 
     title: str
     ours: Side
@@ -54,6 +57,7 @@ class Contest:
     rounds: int
     warm_up: bool
     after: Callable[[], None] = lambda: None
+    in_turns: bool = True
 
 
 def main() -> None:
@@ -62,13 +66,18 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("contests", nargs="*", metavar="CONTEST", help=", ".join(CONTESTS))
     options = parser.parse_args()
-    bootstrap = ["ansible-playbook", "pnow.infra.bootstrap", "--inventory=inventories/management"]
-    _run([*bootstrap, f"--extra-vars=@{os.environ['PNOW_TESTBED_VARS']}"])
+    _bootstrap("claims", DOMAIN)
     with tempfile.TemporaryDirectory(prefix="pnow-perf-") as folder:
         for name in options.contests or CONTESTS:
             with CONTESTS[name](Path(folder), options.rounds) as contests:
                 for contest in contests:
                     _hold(contest)
+
+
+def _bootstrap(style: str, domain: str) -> None:
+    settings = (f"@{os.environ['PNOW_TESTBED_VARS']}", f"platform_api_style={style} platform_api_domain={domain}")
+    command = ["ansible-playbook", "pnow.infra.bootstrap", "--inventory=inventories/management"]
+    _run([*command, *(f"--extra-vars={each}" for each in settings)])
 
 
 def _hold(contest: Contest) -> None:
@@ -80,7 +89,7 @@ def _hold(contest: Contest) -> None:
     requests: dict[str, int] = {}
     for number in range(1, contest.rounds + 1):
         seconds: dict[str, float] = {}
-        for side in sides if number % 2 else sides[::-1]:
+        for side in sides if contest.in_turns and number % 2 else sides[::-1]:
             seconds[side.name], requests[side.name] = _timed(side, number)
             contest.after()
         ratios.append(seconds[contest.ours.name] / seconds[contest.theirs.name])
@@ -117,10 +126,10 @@ def creation(folder: Path, rounds: int) -> Iterator[list[Contest]]:
     """Claims that do not exist yet, until the last is ready; both sides wait for Crossplane and the provider alike."""
 
     def ours(number: int) -> Commands:
-        return _by_us(_inputs(folder, NAMESPACE, number * 200, CREATED), wait=True)
+        return _by_us(_inputs(folder, _claims(number * 200, CREATED, NAMESPACE)))
 
     def theirs(number: int) -> Commands:
-        manifests = f"--filename={_inputs(folder, NAMESPACE, number * 200 + 100, CREATED)}"
+        manifests = f"--filename={_inputs(folder, _claims(number * 200 + 100, CREATED, NAMESPACE))}"
         wait = ["kubectl", "wait", "--for=condition=Ready", "--timeout=15m", manifests]
         return [["kubectl", "apply", manifests], wait]
 
@@ -133,10 +142,34 @@ def creation(folder: Path, rounds: int) -> Iterator[list[Contest]]:
 
 
 @contextmanager
+def deletion(folder: Path, rounds: int) -> Iterator[list[Contest]]:
+    """What was made is removed, down to the last managed resource, in both styles; a ratio of our own two halves."""
+    _bootstrap("namespaced", NAMESPACED)
+    kinds = (("with a backup", 1, True), (f"of {CREATED}", CREATED, False))
+    with _namespace(NAMESPACE), _namespace(*(f"pr-{number}" for number in range(20_001, 20_001 + CREATED))):
+        yield [
+            _made_and_removed(f"{name}, {style}", _inputs(folder, claims), rounds)
+            for name, count, backup in kinds
+            for style, claims in (
+                ("claims", _claims(10_000, count, NAMESPACE, backup=backup)),
+                ("namespaced", _claims(20_000, count, backup=backup, domain=NAMESPACED)),
+            )
+        ]
+        _run(["kubectl", "delete", "persistentvolumeclaim", "pr-10001-backup", "--namespace", PLATFORM])
+
+
+def _made_and_removed(title: str, claims: Path, rounds: int) -> Contest:
+    agents = ("pnow.infra/",)
+    removed = Side("removed", lambda _: _by_us(claims, state="absent"), agents)
+    made = Side("made", lambda _: _by_us(claims), agents)
+    return Contest(title, removed, made, rounds, warm_up=False, in_turns=False)
+
+
+@contextmanager
 def unchanged(folder: Path, rounds: int) -> Iterator[list[Contest]]:
     """Claims that are as wanted; each side has its own, made by itself. Without Crossplane, for nobody waits."""
     names = ("perf-ours", "perf-kubectl", "perf-k8s")
-    files = {name: _inputs(folder, name, 10_000 + 1000 * place, UNCHANGED) for place, name in enumerate(names)}
+    files = {name: _inputs(folder, _claims(10_000 + 1000 * place, UNCHANGED, name)) for place, name in enumerate(names)}
     apply = [["kubectl", "apply", f"--filename={files['perf-kubectl']}"]]
     k8s = [["ansible-playbook", str(HERE / "k8s.yml"), f"--extra-vars=@{files['perf-k8s']}.vars"]]
     ours = Side("xrd_claim", lambda _: _by_us(files["perf-ours"], wait=False), ("pnow.infra/",))
@@ -177,7 +210,7 @@ def vault(_folder: Path, rounds: int) -> Iterator[list[Contest]]:
         _run([*psql, "--command", 'DROP ROLE "perf-vault", "perf-reader", "perf-owner"'])
 
 
-CONTESTS = {"creation": creation, "unchanged": unchanged, "vault": vault}
+CONTESTS = {"creation": creation, "deletion": deletion, "unchanged": unchanged, "vault": vault}
 
 
 @contextmanager
@@ -187,40 +220,43 @@ def _namespace(*names: str) -> Iterator[None]:
     try:
         yield
     finally:
-        for name in names:
-            _run(["kubectl", "delete", "namespace", name, "--timeout=5m"])
+        _run(["kubectl", "delete", "namespace", *names, "--timeout=10m"])
 
 
-def _by_us(file: Path, *, wait: bool) -> Commands:
-    extra = (f"--extra-vars=@{file}.vars", f"--extra-vars={json.dumps({'wait': wait})}")
+def _by_us(file: Path, *, wait: bool = True, state: str = "present") -> Commands:
+    extra = (f"--extra-vars=@{file}.vars", f"--extra-vars={json.dumps({'wait': wait, 'state': state})}")
     return [["ansible-playbook", str(HERE / "ours.yml"), *extra]]
 
 
-def _inputs(folder: Path, namespace: str, first: int, count: int) -> Path:
-    """The same claims for every side: a file for kubectl, and beside it (``.vars``) one for playbooks."""
-    parameters = [
-        {"environment": f"pr-{number}", "enableBackup": False, "vaultPath": f"secret/database/pr-{number}"}
-        for number in range(first + 1, first + 1 + count)
+def _claims(
+    first: int, count: int, namespace: str = "", *, backup: bool = False, domain: str = DOMAIN
+) -> list[dict[str, Any]]:
+    """Claims in a namespace, or composites each in the namespace of its environment."""
+    environments = [f"pr-{number}" for number in range(first + 1, first + 1 + count)]
+    return [
+        {
+            "api_version": f"database.{domain}/v1alpha1",
+            "kind": "PostgreSQLInstance",
+            "name": f"{name}-database",
+            "namespace": namespace or name,
+            "parameters": {"environment": name, "enableBackup": backup, "vaultPath": f"secret/database/{name}"},
+        }
+        for name in environments
     ]
+
+
+def _inputs(folder: Path, claims: Sequence[dict[str, Any]]) -> Path:
+    """The same claims for every side: a file for kubectl, and beside it (``.vars``) one for playbooks."""
     manifests = [
         {
-            **GROUP,
-            "metadata": {"name": f"{each['environment']}-database", "namespace": namespace},
-            "spec": {"parameters": each, "compositeDeletePolicy": "Foreground"},
+            "apiVersion": claim["api_version"],
+            "kind": claim["kind"],
+            "metadata": {"name": claim["name"], "namespace": claim["namespace"]},
+            "spec": {"parameters": claim["parameters"], "compositeDeletePolicy": "Foreground"},
         }
-        for each in parameters
+        for claim in claims
     ]
-    claims = [
-        {
-            "api_version": GROUP["apiVersion"],
-            "kind": GROUP["kind"],
-            "name": f"{each['environment']}-database",
-            "namespace": namespace,
-            "parameters": each,
-        }
-        for each in parameters
-    ]
-    path = folder / f"{namespace}-{first}.json"
+    path = folder / f"{claims[0]['name']}-{len(claims)}.json"
     path.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests}))
     path.with_name(f"{path.name}.vars").write_text(json.dumps({"claims": claims, "manifests": manifests}))
     return path

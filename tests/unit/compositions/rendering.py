@@ -11,8 +11,26 @@ import json
 import sys
 from typing import Any
 
+from crossplane.pythonic import function
 from crossplane.pythonic.protobuf import Value
 from crossplane.pythonic.render import Command
+from google.protobuf import struct_pb2
+
+
+class Runner(function.FunctionRunner):  # type: ignore[misc]
+    """Crossplane adds its reference to those of a resource; the renderer puts it in the place of the first."""
+
+    async def RunFunction(self, request: Any, context: Any) -> Any:  # noqa: N802 - the function's own name
+        """Leave room for it."""
+        response = await super().RunFunction(request, context)
+        for resource in response.desired.resources.values():
+            metadata = resource.resource["metadata"]
+            if "ownerReferences" in metadata:
+                metadata["ownerReferences"].values.insert(0, struct_pb2.Value(struct_value={}))
+        return response
+
+
+function.FunctionRunner = Runner
 
 
 async def rendered(call: dict[str, Any]) -> dict[str, Any]:

@@ -142,17 +142,38 @@ def test_only_roles_and_the_database_are_removed_in_postgresql(complete: Renderi
 
 
 def test_the_database_is_deleted_before_the_roles_it_needs(complete: Rendering) -> None:
-    """The renderer puts its own reference in the place of the first, which is the owner's."""
-    references = complete.resources["db"]["metadata"]["ownerReferences"]
-    assert references[1:] == [
-        {
-            "apiVersion": complete.resources["reader"]["apiVersion"],
-            "kind": "Role",
-            "name": "dev-reader",
-            "uid": "uid of dev-reader",
-            "blockOwnerDeletion": True,
-        }
-    ]
+    """Along a chain: the garbage collector, which comes to them in any order, could let go of one of several owners."""
+    owners = {key: others for key, item in complete.managed.items() if (others := owners_beside_the_composite(item))}
+    assert owners == {
+        "db": [owner_reference(complete.resources["reader"])],
+        "reader": [owner_reference(complete.resources["user"])],
+    }
+
+
+def test_owners_await_their_dependents_however_the_composite_is_deleted(complete: Rendering) -> None:
+    waiting = {key for key, item in complete.managed.items() if item["metadata"].get("finalizers")}
+    assert waiting == {"user", "reader"}
+    assert complete.resources["user"]["metadata"]["finalizers"] == ["foregroundDeletion"]
+
+
+def test_nothing_waits_for_an_owner_to_be_seen(renderer: Renderer) -> None:
+    rendering = renderer.render(ORDER)
+    assert rendering.managed.keys() == ROLES
+    assert not owners_beside_the_composite(rendering.resources["reader"])
+
+
+def owners_beside_the_composite(resource: Manifest) -> list[Manifest]:
+    return [each for each in resource["metadata"]["ownerReferences"] if not each.get("controller")]
+
+
+def owner_reference(resource: Manifest) -> Manifest:
+    return {
+        "apiVersion": resource["apiVersion"],
+        "kind": resource["kind"],
+        "name": resource["metadata"]["name"],
+        "uid": f"uid of {resource['metadata']['name']}",
+        "blockOwnerDeletion": True,
+    }
 
 
 def test_every_privilege_of_a_role_is_said(complete: Rendering) -> None:
@@ -198,6 +219,35 @@ def test_platform_settings_come_from_the_composition(complete: Rendering) -> Non
         "postgres-provider"
     }
     assert complete.connection_details["sslmode"] == "verify-full"
+
+
+# Creation and removal
+
+CREATION = {"crossplane.io/external-create-pending", "crossplane.io/external-create-succeeded"}
+
+
+def test_what_was_seen_once_is_gone_when_it_is_not_found(backed_up: Rendering) -> None:
+    """Or else a provider would wait for half a minute after its creation, however long ago it removed it."""
+    told = {key: item["metadata"]["annotations"] for key, item in backed_up.managed.items()}
+    confirmed = {key for key, annotations in told.items() if annotations.keys() >= CREATION}
+    assert (
+        confirmed == ROLES | {"db", "backup-schedule"} == {key for key in told if "Delete" in policies(backed_up, key)}
+    )
+    assert {told["db"][name] for name in CREATION} == {"1970-01-01T00:00:00Z"}
+
+
+def test_the_provider_knows_best_what_it_has_not_shown_yet(renderer: Renderer, backed_up: Rendering) -> None:
+    created = as_ready(backed_up.resources["vault"])
+    created["status"]["conditions"][0]["status"] = "False"
+    rendering = renderer.render({**ORDER, "enableBackup": True}, [created])
+    assert not any(CREATION & item["metadata"]["annotations"].keys() for item in rendering.managed.values())
+
+
+def test_who_has_the_role_need_not_ask_whose_it_is(renderer: Renderer, complete: Rendering) -> None:
+    """A lookup costs a second call of the function each time. Crossplane shows to a composite what is its own."""
+    another = owner_role(complete, {"crossplane.io/composite": "other"})
+    rendering = renderer.render(ORDER, [as_ready(complete.resources["user"])], in_the_cluster=[another])
+    assert not rendering.fatal
 
 
 # Roles are left alone until they differ

@@ -44,6 +44,10 @@ PRIVILEGES = {
 # Management policies of a role that is as it should be; `role` says why Update is not among them.
 STEADY = ["Observe", "Create", "Delete"]
 
+# When a provider began to make something, and when it had made it.
+CREATION = ("crossplane.io/external-create-pending", "crossplane.io/external-create-succeeded")
+LONG_AGO = "1970-01-01T00:00:00Z"
+
 
 @dataclass(frozen=True)
 class Size:
@@ -98,6 +102,9 @@ class PostgreSQLInstance(BaseComposite):
         reader = self.role("reader", {})
         vault = self.role("vault", {"login": True, "createRole": True})
         database = self.database(owner, reader, size.connections)
+        # PostgreSQL drops no role that a database still needs.
+        delete_after(reader, database)
+        delete_after(owner, reader)
 
         self.membership("vault-administers-user", vault, owner)
         self.membership("vault-administers-reader", vault, reader)
@@ -125,7 +132,10 @@ class PostgreSQLInstance(BaseComposite):
         """Refuse an instance that exists already, and say whose it is.
 
         The API server would refuse two controllers of one object as well, but with a message that few would understand.
+        Crossplane shows a composite no resources but its own, so that whoever has the role need not ask for it.
         """
+        if self.resources["user"].observed:
+            return False
         required = self.requireds.owner("Role", self.provider_api, name=self.name("user"))
         if self.namespace:
             required.namespace = self.namespace
@@ -145,19 +155,24 @@ class PostgreSQLInstance(BaseComposite):
         parts = (self.wanted["environment"], self.wanted.get("appName"), key)
         return "-".join(part for part in parts if part)
 
-    def provided(self, key: str, kind: str, api_version: str, provider_config: Any) -> Resource:
+    def provided(self, key: str, kind: str, api_version: str, provider_config: Any, policies: list[str]) -> Resource:
         """Start a resource of some provider."""
         resource = self.resources[key](kind, api_version, name=self.name(key))
         resource.spec.providerConfigRef.name = provider_config
         if self.namespace:
             resource.spec.providerConfigRef.kind = "ClusterProviderConfig"
+        resource.spec.managementPolicies = policies
+        # For half a minute after it has made something, a provider takes what it can not find for not yet there, even
+        # what it has just removed. But what was seen once was there: neither server shows what it stores with delay.
+        if "Delete" in policies and resource.conditions.Ready.status:
+            for annotation in CREATION:
+                resource.metadata.annotations[annotation] = LONG_AGO
         return resource
 
     def managed(self, key: str, kind: str, policies: list[str], *after: Resource) -> Resource:
         """Start a managed resource of provider-sql that is created after others are ready."""
-        resource = self.provided(key, kind, self.provider_api, self.parameters.providerConfig)
+        resource = self.provided(key, kind, self.provider_api, self.parameters.providerConfig, policies)
         resource.externalName = self.name(key)
-        resource.spec.managementPolicies = policies
         for dependency in after:
             resource.addDependency(dependency)
         return resource
@@ -199,9 +214,6 @@ class PostgreSQLInstance(BaseComposite):
     def database(self, owner: Resource, reader: Resource, connections: int) -> Resource:
         """Compose the database; its owner may do all in it without a grant."""
         database = self.managed("db", "Database", ["Observe", "Create", "Update", "Delete"], owner, reader)
-        # PostgreSQL drops no role that a database still needs. Its owners in Kubernetes are deleted after it;
-        # Kubernetes' garbage collector may let one of them go first, which is then tried again.
-        database.metadata.ownerReferences = [owner_reference(role) for role in (owner, reader)]
         # template0 allows any encoding, and unlike template1 no open session can ever be in its way.
         database.spec.forProvider = {
             "owner": self.name(owner.name),
@@ -275,9 +287,7 @@ class PostgreSQLInstance(BaseComposite):
     def object(self, key: str, policies: list[str]) -> Resource:
         """Start a managed resource of provider-kubernetes, which keeps an object of any kind."""
         api_version = NAMESPACED_OBJECT if self.namespace else CLUSTER_OBJECT
-        resource = self.provided(key, "Object", api_version, self.parameters.backup.providerConfig)
-        resource.spec.managementPolicies = policies
-        return resource
+        return self.provided(key, "Object", api_version, self.parameters.backup.providerConfig, policies)
 
     def backup_manifest(self, api_version: str, kind: str, spec: dict[str, Any]) -> dict[str, Any]:
         """Describe an object of the backup, beside the owner's Secret; its labels tell what it is without the claim."""
@@ -419,15 +429,24 @@ def holder(labels: Any) -> str:
     return "no claim"
 
 
-def owner_reference(resource: Resource) -> dict[str, Any]:
-    """Refer to a resource as the owner of another, which shall be deleted first."""
-    return {
-        "apiVersion": resource.apiVersion,
-        "kind": resource.kind,
-        "name": resource.observed.metadata.name,
-        "uid": resource.observed.metadata.uid,
-        "blockOwnerDeletion": True,
-    }
+def delete_after(resource: Resource, dependent: Resource) -> None:
+    """Have Kubernetes delete a resource only once a dependent of it is gone, however the composite is deleted.
+
+    One dependent has one such owner: of two, the garbage collector lets go of that which it comes to first. So what is
+    needed by all is deleted along a chain. Without the finalizer, which Kubernetes removes itself, a composite that
+    is deleted in the background would leave the owner deleted and waiting, and the dependent undeleted, for ever.
+    """
+    resource.metadata.finalizers = ["foregroundDeletion"]
+    if resource.observed:
+        dependent.metadata.ownerReferences = [
+            {
+                "apiVersion": resource.apiVersion,
+                "kind": resource.kind,
+                "name": resource.observed.metadata.name,
+                "uid": resource.observed.metadata.uid,
+                "blockOwnerDeletion": True,
+            }
+        ]
 
 
 def differs(role: Resource, privileges: dict[str, bool], settings: dict[str, str]) -> bool:
