@@ -152,10 +152,11 @@ class Schedule:
 def report(schedule: Schedule) -> Iterator[None]:
     """Whatever happens, say in the end how it went."""
     started = time.monotonic()
+    how = STOPPED
     try:
         yield
+        how = PASSED if schedule.passed else FAILED
     finally:
-        how = "passed" if schedule.passed else "failed"
         print(f"\n{schedule.table()}\n\n==> {how} after {duration(time.monotonic() - started)}", flush=True)
 
 
