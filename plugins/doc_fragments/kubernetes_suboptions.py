@@ -43,6 +43,7 @@ options:
       ca_cert:
         description:
           - Path of the CA certificate that the API server's certificate is checked against.
+          - Without it and without one in the kubeconfig, those count that OpenSSL trusts on this host.
           - The value of environment variable E(K8S_AUTH_SSL_CA_CERT) is used when the option is not set.
         type: path
         aliases: [ssl_ca_cert]

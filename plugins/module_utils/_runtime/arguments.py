@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,6 +17,8 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from .._domain.redact import HIDDEN
 
 ArgumentSpec = Mapping[str, dict[str, Any]]
+
+_LOGIN_IN_URL = re.compile(r"//[^/@]*@")
 
 
 def _from_env(*names: str) -> tuple[Any, list[str]]:
@@ -160,7 +163,7 @@ def open_in(spec: ArgumentSpec, options: Mapping[str, Any]) -> Iterator[str]:
             if isinstance(item, dict):
                 yield from open_in(rules.get("options") or {}, item)
             elif isinstance(item, str) and not rules.get("no_log"):
-                yield item
+                yield _LOGIN_IN_URL.sub("//", item)
 
 
 def without_secrets(spec: ArgumentSpec, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -105,6 +105,16 @@ def test_the_module_door_shows_options_without_secrets_and_a_true_result(
     assert result["invocation"]["module_args"] == {**options, "token": "********", "roles": [{"password": "********"}]}
 
 
+def test_a_login_in_a_url_is_not_in_the_open() -> None:
+    def reconcile(_request: Request) -> Outcome:
+        raise Rejected("no answer from http://jane:hvs.secret-token@proxy:3128/")
+
+    arguments = {**ARGUMENTS, "proxy": {"type": "str"}}
+    options = {**OPTIONS, "proxy": "http://jane:hvs.secret-token@proxy:3128/"}
+    result = execute(Task(arguments, reconcile), options, False, ScriptedReporter())
+    assert result["msg"] == "no answer from http://jane:********@proxy:3128/"
+
+
 def test_no_secret_leaves_by_any_way() -> None:
     encoded = base64.b64encode(b"open sesame").decode()
 
