@@ -106,9 +106,19 @@ def usable(environment: str) -> None:
     assert "revoked" in ask(sys.executable, "-m", "tests.proof", environment)
 
 
-def test_in_somebody_elses_namespace(beside: Environment, inventories: Path) -> None:
+@pytest.fixture
+def environment(request: pytest.FixtureRequest, inventories: Path) -> Iterator[Environment]:
+    """The environment of a test; nothing is left of it, nor in its namespace, if that is its own."""
+    made = Environment(inventories, request.param)
+    yield made
+    if request.param != MET:
+        strangers.kubectl("delete", strangers.in_namespace(made.name, made.name), "--ignore-not-found", "--timeout=60s")
+    made.delete()
+
+
+@pytest.mark.parametrize("environment", [MET], indirect=True)
+def test_in_somebody_elses_namespace(beside: Environment, environment: Environment) -> None:
     """The namespace is used, and left as it was, with all that is in it."""
-    environment = Environment(inventories, MET)
     before = everything()
     assert f"Namespace {MET} was not created by this collection" in environment.provision()
     usable(MET)
@@ -123,9 +133,9 @@ def test_in_somebody_elses_namespace(beside: Environment, inventories: Path) -> 
     usable(beside.name)
 
 
-def test_in_a_namespace_of_its_own(beside: Environment, inventories: Path) -> None:
+@pytest.mark.parametrize("environment", [MADE], indirect=True)
+def test_in_a_namespace_of_its_own(beside: Environment, environment: Environment) -> None:
     """What other people have put into it by then keeps the namespace, and nothing else of the environment."""
-    environment = Environment(inventories, MADE)
     before = everything()
     environment.provision()
     usable(MADE)
@@ -154,8 +164,8 @@ def test_in_a_namespace_of_its_own(beside: Environment, inventories: Path) -> No
     usable(beside.name)
 
 
-def test_in_a_namespace_that_is_adopted(beside: Environment, inventories: Path) -> None:
-    environment = Environment(inventories, ADOPTING)
+@pytest.mark.parametrize("environment", [ADOPTING], indirect=True)
+def test_in_a_namespace_that_is_adopted(beside: Environment, environment: Environment) -> None:
     before = everything()
     strangers.kubectl("create", [strangers.manifest("v1", "Namespace", ADOPTING)])
     assert "used as it is" not in environment.provision("--extra-vars=environment_adopt=true")

@@ -64,11 +64,17 @@ def _observed(
 ) -> dict[ObjectRef, Manifest | None]:
     """The live objects once none of them is on its way out; in check mode as if it were so."""
     if request.check_mode:
-        return observe(api, refs, unserved_is_absent=True)
+        return _as_if_gone(observe(api, refs, unserved_is_absent=True))
     observed = observe_served(api, refs, deadline.clock)
     if await_departures(api, observed, deadline, request.reporter):
         observed = observe_served(api, refs, deadline.clock)
     return observed
+
+
+def _as_if_gone(observed: Mapping[ObjectRef, Manifest | None]) -> dict[ObjectRef, Manifest | None]:
+    """The same when what is in a namespace that is on its way out has gone with it."""
+    leaving = {ref.name for ref, live in observed.items() if live and _is_namespace(ref) and being_deleted(live)}
+    return {ref: None if ref.namespace in leaving else live for ref, live in observed.items()}
 
 
 def _absent(request: Request, api: Kubernetes, unwanted: Sequence[Manifest], deadline: Deadline) -> Outcome:

@@ -21,6 +21,7 @@ from ansible_collections.pnow.infra.plugins.module_utils._runtime.crossplane.man
 from tests.unit.plugins.scripted import ScriptedClock, ScriptedKubernetes, ScriptedReporter, conditions, ours, request
 
 PASSWORD = "correct horse battery"
+ENCODED = base64.b64encode(PASSWORD.encode()).decode()
 NAMESPACE: Manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "dev", "labels": {"ours": "yes"}}}
 SECRET: Manifest = {
     "apiVersion": "v1",
@@ -154,9 +155,13 @@ def test_an_object_on_its_way_out_is_awaited_and_made_anew_with_what_was_in_it(
 ) -> None:
     leaving = theirs(NAMESPACE)
     leaving["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
-    api = ScriptedKubernetes(clock, leaving, ours(SECRET), script=[lambda server: server.objects.clear()])
-    reconcile_manifests(request(reporter, manifests=[NAMESPACE, SECRET]), api, clock)
+    held = ours({"apiVersion": "v1", "kind": "Secret", "metadata": SECRET["metadata"], "data": {"password": ENCODED}})
+    api = ScriptedKubernetes(clock, leaving, held, script=[lambda server: server.objects.clear()])
+    predicted = reconcile_manifests(request(reporter, manifests=[NAMESPACE, SECRET], check_mode=True), api, clock)
+    assert api.writes == []
+    real = reconcile_manifests(request(reporter, manifests=[NAMESPACE, SECRET]), api, clock)
     assert api.writes == ["apply Namespace dev", "apply Secret dev/admin"]
+    assert real.plan.diff == predicted.plan.diff
     assert any("Namespace dev: being deleted" in line for line in reporter.lines)
 
 
