@@ -240,13 +240,19 @@ def test_a_secret_that_is_not_the_claims_own_is_not_read(decoy: dict[str, str]) 
     assert alive(somebody)
     somebody.close()
 
+
 OTHERS = f"{ENVIRONMENT}-reports-database"
 
 
 @pytest.fixture
 def claim_of_somebody_else() -> Iterator[str]:
     """A claim that kubectl has made in the environment's namespace, with its database."""
-    parameters = {"environment": ENVIRONMENT, "appName": "reports", "enableBackup": False, "vaultPath": "secret/reports"}
+    parameters = {
+        "environment": ENVIRONMENT,
+        "appName": "reports",
+        "enableBackup": False,
+        "vaultPath": "secret/reports",
+    }
     manifest = {
         "apiVersion": API_VERSION,
         "kind": KIND,
