@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`python -m tests.proof ENVIRONMENT [--gone] [--style STYLE] [--domain DOMAIN]`: is its database usable, or gone?
+"""`python -m tests.proof ENVIRONMENT [--app APP] [--gone] [--style STYLE] [--domain DOMAIN]`: usable, or gone?
+
+An application's database is meant, or the environment's own; that one is gone when all that is called like it is.
 
 Asked with other eyes than the collection's own: kubectl, psql and the vault command, found on PATH and pointed at their
 servers by the environment. Prints a short table; the first fact that is not as it should be ends it with exit status 1.
@@ -42,8 +44,13 @@ class Names:
     """What an environment's database is called everywhere."""
 
     environment: str
+    app: str
     style: str
     domain: str
+
+    @property
+    def instance(self) -> str:
+        return f"{self.environment}-{self.app}" if self.app else self.environment
 
     @property
     def claim_resource(self) -> str:
@@ -62,44 +69,45 @@ class Names:
 
     @property
     def claim(self) -> str:
-        return f"{self.environment}-database"
+        return f"{self.instance}-database"
 
     @property
     def database(self) -> str:
-        return f"{self.environment}-db"
+        return f"{self.instance}-db"
 
     @property
     def owner(self) -> str:
-        return f"{self.environment}-user"
+        return f"{self.instance}-user"
 
     @property
     def connection(self) -> str:
-        return f"postgres-{self.environment}"
+        return f"postgres-{self.instance}"
 
     @property
     def vault_roles(self) -> tuple[str, str]:
-        return f"{self.environment}-readwrite", f"{self.environment}-readonly"
+        return f"{self.instance}-readwrite", f"{self.instance}-readonly"
 
 
 def main() -> None:
     """Prove what the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m tests.proof", description=__doc__)
     parser.add_argument("environment", help="for example dev")
+    parser.add_argument("--app", default="", help="application whose database is meant")
     parser.add_argument("--gone", action="store_true", help="prove that nothing is left of it")
     parser.add_argument("--style", choices=list(MANAGED_API), default="claims", help="of the platform API")
     parser.add_argument("--domain", default="yourdomain.com", help="of the platform API")
     options = parser.parse_args()
-    names = Names(options.environment, options.style, options.domain)
+    names = Names(options.environment, options.app, options.style, options.domain)
     try:
         facts = _gone(names) if options.gone else _usable(names)
     except Disproved as error:
-        sys.exit(f"Environment {names.environment} is not {'gone' if options.gone else 'usable'}: {error}")
+        sys.exit(f"The database of {names.instance} is not {'gone' if options.gone else 'usable'}: {error}")
     _print_table(facts)
 
 
 def _usable(names: Names) -> dict[str, str]:
     return {
-        "environment": names.environment,
+        "instance": names.instance,
         "claim": _claim(names),
         "database": _database(names),
         "Vault role": _vault_roles(names),
@@ -156,10 +164,10 @@ def _gone(names: Names) -> dict[str, str]:
     behind = ("--all-namespaces", "--selector", names.selector_behind)
     _expect("what is behind it", _run("kubectl", "get", names.resources_behind, *behind, *IF_ANY), "")
     _expect("database", _query("SELECT datname FROM pg_database WHERE datname = :'name'", name=names.database), "")
-    _expect("PostgreSQL roles", _query(ROLES, name=f"^(v-.*-)?{names.environment}-"), "")
+    _expect("PostgreSQL roles", _query(ROLES, name=f"^(v-.*-)?{names.instance}-"), "")
     _expect("Vault connection", _vault_listed("config", {names.connection}), "")
     _expect("Vault roles", _vault_listed("roles", set(names.vault_roles)), "")
-    return {"environment": names.environment, "claim": "gone", "database": "gone", "Vault role": "gone"}
+    return {"instance": names.instance, "claim": "gone", "database": "gone", "Vault role": "gone"}
 
 
 def _query(sql: str, login: Mapping[str, str] | None = None, **variables: str) -> str:

@@ -46,7 +46,7 @@ def bootstrap(style: str) -> tuple[str, ...]:
 
 def play(verb: str, *arguments: str, quietly: tuple[str, ...] = ()) -> str:
     """What a playbook of the collection says of the environment."""
-    settings = {"database_api_domain": DOMAIN, "vault_database_api_domain": DOMAIN, "database_enable_backup": True}
+    settings = {"environment_api_domain": DOMAIN, "database_enable_backup": True}
     given = (f"--inventory=inventories/{ENVIRONMENT}", f"--extra-vars={json.dumps(settings)}")
     return ask(*quietly, "ansible-playbook", f"pnow.infra.{verb}", *given, *arguments)
 
