@@ -66,6 +66,10 @@ class Rejected(InfraError):
     """A server found the request invalid."""
 
 
+class OtherVersion(InfraError):
+    """An object was written in another version of its API, which does not know a field that is applied now."""
+
+
 class DryRunRefused(InfraError):
     """A server can not say what a write would do without doing it."""
 

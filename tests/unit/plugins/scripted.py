@@ -88,6 +88,7 @@ class ScriptedKubernetes:
         # What the server makes of a manifest: its defaults, its notation.
         self.stores: Callable[[Manifest], Manifest] = lambda manifest: manifest
         self.unlisted: list[str] = []
+        self.busy = ""
 
     @property
     def writes(self) -> list[str]:
@@ -99,6 +100,9 @@ class ScriptedKubernetes:
     def bounded_by(self, moment: float) -> ScriptedKubernetes:
         self.bounds.append(moment)
         return self
+
+    def strain(self) -> str:
+        return self.busy
 
     def served(self, api_version: str, kind: str) -> Served:
         """Every kind is served; it is that of a claim, unless ``kinds`` says otherwise."""

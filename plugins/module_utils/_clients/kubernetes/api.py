@@ -87,6 +87,11 @@ class KubernetesApi:
         """The same server, asked until that moment of the clock and no longer."""
         return KubernetesApi(self._transport.bounded_by(moment), self._resources)
 
+    def strain(self) -> str:
+        """How busy the server has shown itself since the task began, in words; empty when it was not."""
+        busy = str(self._transport.strain)
+        return f"the Kubernetes API at {self._transport.place} is under strain: {busy}" if busy else ""
+
     def get(self, ref: ObjectRef) -> Manifest | None:
         answer = self._transport.send(Call("GET", self.path_of(ref)))
         return None if answer.status == 404 else self._checked(answer, "get", ref)

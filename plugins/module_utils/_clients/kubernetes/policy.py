@@ -118,6 +118,8 @@ RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
 _CUT_OFF = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 _REFUSED_BY_PROXY = re.compile(r"Tunnel connection failed: 4\d\d")
 _DENIED_BY_WEBHOOK = "denied the request"
+# A 500 that stays one: the object was written in a version of its API that does not know a field of this apply.
+OTHER_VERSION = "failed to prune fields"
 
 
 def failure_of_error(error: Exception, *, writing: bool) -> Failure | None:
@@ -150,7 +152,7 @@ def _failure_names() -> list[tuple[type[Exception], str]]:
 
 def failure_of_answer(answer: Answer) -> Failure | None:
     """The failure that an answer reports; None for one that is final."""
-    if _DENIED_BY_WEBHOOK in answer.message or answer.wrong_object:
+    if _DENIED_BY_WEBHOOK in answer.message or OTHER_VERSION in answer.message or answer.wrong_object:
         return None
     if answer.status == 409:
         return None if answer.other_uid or answer.field_conflicts else Failure("conflict")

@@ -18,7 +18,7 @@ from ..._domain import errors
 from ..._domain.kubernetes.findings import Invalid, findings_in
 from ..._domain.kubernetes.manifest import ObjectRef
 from ..._domain.text import inert
-from .policy import Answer, causes
+from .policy import OTHER_VERSION, Answer, causes
 
 with suppress(ImportError):  # without it nobody connects, and is told so
     from urllib3 import exceptions as transport_errors
@@ -199,6 +199,16 @@ def _conflict(refusal: Refusal) -> errors.InfraError | None:
     )
 
 
+def _other_version(refusal: Refusal) -> errors.InfraError | None:
+    if OTHER_VERSION not in refusal.message:
+        return None
+    return errors.OtherVersion(
+        f"{refusal.target} was written in another version of its API, which does not know a field that is new now: "
+        f"{refusal.message}",
+        next_step="leave the new field out, or take the old version out of the definition",
+    )
+
+
 def _dry_run(refusal: Refusal) -> errors.InfraError | None:
     if refusal.answer.status != 400 or not _NO_DRY_RUN.search(refusal.message):
         return None
@@ -232,6 +242,7 @@ def _rejected(refusal: Refusal) -> errors.InfraError | None:
 
 _READINGS: tuple[Reading, ...] = (
     _by_webhook,
+    _other_version,
     _unauthorized,
     _forbidden,
     _not_found,

@@ -18,6 +18,7 @@ from ..._domain.text import inert
 from . import refusals
 from .policy import Answer, Garbled, Policy, failure_of_answer, failure_of_error
 from .session import Session, Sessions
+from .strain import Strain
 
 with suppress(ImportError):  # without it nobody connects, and is told so
     import urllib3
@@ -44,18 +45,26 @@ class Call:
 class Transport:
     """Sends requests until one moment of the clock, ``ends``. Every request of this client may safely be sent twice."""
 
-    def __init__(self, sessions: Sessions, clock: Clock, policy: Policy, ends: float = math.inf) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        clock: Clock,
+        policy: Policy,
+        ends: float = math.inf,
+        strain: Strain | None = None,
+    ) -> None:
         self._sessions = sessions
         self._clock = clock
         self._ends = ends
         self.policy = policy
+        self.strain = strain or Strain()
 
     @property
     def place(self) -> str:
         return self._sessions.current.place
 
     def bounded_by(self, moment: float) -> Transport:
-        return Transport(self._sessions, self._clock, self.policy, moment)
+        return Transport(self._sessions, self._clock, self.policy, moment, self.strain)
 
     def send(self, call: Call) -> Answer:
         """The server's answer, whatever its status. Raises Unreachable when there was none after the last attempt."""
@@ -98,6 +107,7 @@ class Transport:
             response.close()
 
     def _attempt(self, session: Session, call: Call) -> Answer | Exception:
+        began = self._clock.monotonic()
         try:
             response = self._open(session, call, self.policy.read_timeout)
             try:
@@ -106,6 +116,8 @@ class Transport:
                 response.close()  # a connection whose answer was read to its end is back in the pool already
         except _unanswered() as error:
             return error
+        finally:
+            self.strain.took(self._clock.monotonic() - began)
 
     def _pause(self, outcome: Answer | Exception, call: Call, trail: list[str]) -> float | None:
         """Seconds before the next attempt, None when there is none. Notes on the trail why this one failed."""
@@ -116,6 +128,7 @@ class Transport:
         if failure is None:
             return None
         trail.append(failure.name)
+        self.strain.repeated(failure.name)
         pause = self.policy.pause(failure, len(trail))
         return pause if pause is not None and pause < self._remaining else None
 

@@ -48,6 +48,9 @@ class Kubernetes(Protocol):
     def served(self, api_version: str, kind: str) -> Served:
         """Discovery, which every other request about the kind rests on: asked once. Raises NotServed."""
 
+    def strain(self) -> str:
+        """How busy the server has shown itself since the task began, in words; empty when it was not."""
+
     def get(self, ref: ObjectRef) -> Manifest | None: ...
 
     def list_objects(self, api_version: str, kind: str, namespace: str = "", labels: str = "") -> list[Manifest]:

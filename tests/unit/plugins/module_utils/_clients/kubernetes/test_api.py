@@ -399,6 +399,14 @@ def test_storage_that_initializes_is_waited_for(
     assert clock.now > 5
 
 
+def test_what_had_to_be_asked_again_is_remembered(api_server: ScriptedApiServer, api: KubernetesApi) -> None:
+    api_server.on(GET, reply(200, LIVE), refuse(429, "too many requests"), reply(200, LIVE))
+    api.get(MAP)
+    assert api.strain() == ""
+    api.bounded_by(1000).get(MAP)
+    assert api.strain().endswith("is under strain: it was asked again after 429 (1 x)")
+
+
 def test_the_wish_of_the_server_is_honoured(
     api_server: ScriptedApiServer, api: KubernetesApi, clock: ScriptedClock
 ) -> None:
@@ -636,6 +644,17 @@ def test_a_deletion_that_a_webhook_denies_is_not_taken_for_done(
     message = 'admission webhook "nousages.example.org" denied the request: in-use by 1 Usage(s): backup'
     api_server.on(DELETE, refuse(409, message, "Conflict"))
     assert "in-use by 1 Usage(s): backup" in failed(api, "delete").message
+
+
+def test_a_version_that_does_not_know_a_field_is_said_and_not_asked_again(
+    api_server: ScriptedApiServer, api: KubernetesApi
+) -> None:
+    message = "failed to prune fields: failed to convert merged object to last applied version: .spec.motto: field not"
+    api_server.on(PATCH, refuse(500, message))
+    error = failed(api, "apply")
+    assert isinstance(error, errors.OtherVersion)
+    assert "was written in another version of its API, which does not know a field that is new now" in error.message
+    assert len(api_server.requests(PATCH)) == 1
 
 
 def test_a_webhook_that_does_not_answer_is_asked_again(api_server: ScriptedApiServer, api: KubernetesApi) -> None:
