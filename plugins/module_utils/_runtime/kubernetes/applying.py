@@ -10,11 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..._domain.errors import InfraError, NotServed
+from ..._domain.errors import InfraError, NotServed, OtherVersion
 from ..._domain.kubernetes.creation import is_ours, unmarked
 from ..._domain.kubernetes.manifest import Manifest, ObjectRef, being_deleted, ref_of, uid
 from ..._domain.kubernetes.ownership import as_wanted, desired_view, owned_view, would_change
 from ..._domain.kubernetes.ports import Kubernetes
+from ..._domain.kubernetes.progress import FOLLOWED
+from ..._domain.kubernetes.versions import said_again
 from ..._domain.plan import Action
 from ..._domain.ports import Clock, Reporter
 from ..._domain.redact import HIDDEN
@@ -121,12 +123,15 @@ def _apply(manifest: Manifest, live: Manifest | None, answer: Manifest | None) -
 
 
 def apply_all(
-    api: Kubernetes, applies: Iterable[Apply], reporter: Reporter, *, force: bool
+    api: Kubernetes, applies: Sequence[Apply], reporter: Reporter, *, force: bool
 ) -> dict[ObjectRef, Manifest]:
     """Makes the applies in order. An error says in its facts whether anything was written before it."""
     applied: dict[ObjectRef, Manifest] = {}
-    for item in applies:
-        reporter.line(f"{item.verb} {item.target}")
+    for number, item in enumerate(applies):
+        if number < FOLLOWED:
+            reporter.line(f"{item.verb} {item.target}")
+        elif number == FOLLOWED:
+            reporter.line(f"and {len(applies) - FOLLOWED} more")
         try:
             applied[ref_of(item.manifest)] = _write(api, item, reporter, force=force)
         except InfraError as error:
@@ -138,7 +143,7 @@ def apply_all(
 def _write(api: Kubernetes, item: Apply, reporter: Reporter, *, force: bool) -> Manifest:
     """Creates the object, or changes it. What was to be created and exists by now is somebody else's, so not marked."""
     if item.verb != "create":
-        return api.apply(item.manifest, force=force)
+        return _changed(api, item.manifest, force=force)
     while (created := api.create(item.manifest)) is None:
         live = api.get(ref_of(item.manifest))
         if is_ours(live):  # by another run, or by a request of this one whose answer was lost
@@ -147,6 +152,18 @@ def _write(api: Kubernetes, item: Apply, reporter: Reporter, *, force: bool) -> 
             reporter.line(f"{item.target} was created by somebody else a moment ago")
             return api.apply(unmarked(item.manifest), force=force)
     return created
+
+
+def _changed(api: Kubernetes, manifest: Manifest, *, force: bool) -> Manifest:
+    """Changes the object, also when what was applied before is remembered in another version of its API."""
+    try:
+        return api.apply(manifest, force=force)
+    except OtherVersion:
+        live = api.get(ref_of(manifest))
+        if live is None:
+            raise
+    api.apply(said_again(live), force=force)
+    return api.apply(manifest, force=force)
 
 
 def plan_delete(refs: Iterable[ObjectRef], observed: Mapping[ObjectRef, Manifest | None]) -> list[Delete]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ..._domain.errors import DryRunRefused, Forbidden, InfraError, NamespaceMissing, NotServed, Rejected
+from ..._domain.errors import DryRunRefused, Forbidden, InfraError, NamespaceMissing, NotServed, OtherVersion, Rejected
 from ..._domain.kubernetes.findings import Invalid
 from ..._domain.kubernetes.manifest import Manifest, ref_of
 from ..._domain.kubernetes.ports import Kubernetes
@@ -43,6 +43,8 @@ class Judge:
         except (Forbidden, Rejected) as error:
             if not _may_cure(earlier, manifest, error):
                 self._tell(error)
+        except OtherVersion:
+            pass  # what was applied before will be said again first, which no dry run can
         except DryRunRefused as error:
             self._warn(error)
         return None
