@@ -113,7 +113,7 @@ kept:
     name: {description: Name., type: str}
     why: {description: Why it is left alone., type: str}
 blockers:
-  description: When the task failed waiting, the objects that are not ready, causes first.
+  description: When the task failed waiting, the objects that are not ready, causes first, at most 25.
   returned: failure
   type: list
   elements: dict

@@ -16,7 +16,9 @@ description:
   - Before the first write the API server is asked by a dry run of the very apply, in check mode, too. What it would not
     change is not written. What it refuses is an error that names what the definition knows or allows instead.
   - A claim counts as ready when it, its composite and every managed resource behind it are ready for what they
-    presently specify.
+    presently specify; also when the task has nothing to change, and in its result when it does not wait.
+  - A claim that has a composition already is refused when it asks for another one in a way that Crossplane does not
+    obey, as by another O(claims[].composition_selector).
   - When that fails, the result's RV(ignore:blockers) name the objects that are to blame, causes first, down to what
     C(Objects) of provider-kubernetes keep, and Crossplane's packages that do not work.
   - Absent means gone. The composite and the managed resources are followed by their uids until none of them exists.
@@ -60,12 +62,23 @@ options:
         description: The claim's C(spec.parameters).
         type: dict
         default: {}
+      spec:
+        description:
+          - Fields directly under the claim's C(spec), as many definitions have them, in place of O(claims[].parameters)
+            or beside them.
+          - Fields that have an option of their own, such as C(parameters) and C(compositionRef), are refused here.
+        type: dict
+        default: {}
       composition_selector:
-        description: Labels of the composition to use.
+        description:
+          - Labels of the composition to use.
+          - Crossplane selects once; O(claims[].composition_ref) moves a claim later.
         type: dict
         default: {}
       composition_ref:
-        description: Name of the composition to use.
+        description:
+          - Name of the composition to use.
+          - To move a claim for which Crossplane has selected one, O(force_conflicts) is needed, too.
         type: str
       composition_revision_selector:
         description: Labels of the revision of the composition to use.
@@ -156,6 +169,17 @@ EXAMPLES = r"""
         composition_update_policy: Manual
         composition_revision_ref: caches-4f1d2a9
 
+- name: A claim of a definition whose fields are directly under spec
+  pnow.infra.xrd_claim:
+    claims:
+      - api_version: example.crossplane.io/v1
+        kind: App
+        name: my-app
+        namespace: dev
+        spec:
+          image: nginx
+          replicas: 2
+
 - name: The database of dev is gone, and so is everything behind it
   pnow.infra.xrd_claim:
     state: absent
@@ -179,7 +203,7 @@ claims:
     name: {description: Name., type: str}
     exists: {description: Whether the claim exists., type: bool}
     created: {description: "Whether this collection created the claim, or adopted it.", type: bool}
-    ready: {description: Whether the claim is ready for its present spec., type: bool}
+    ready: {description: Whether the claim and all behind it are ready for what they specify., type: bool}
     synced: {description: Whether Crossplane has accepted the claim., type: bool}
     composite:
       description:
@@ -187,7 +211,8 @@ claims:
         - Empty as long as Crossplane has not looked at it.
       type: str
     connection_secret: {description: Name of the Secret with the connection details., type: str}
-    parameters: {description: What the claim asks for., type: dict}
+    parameters: {description: What the claim asks for under C(spec.parameters)., type: dict}
+    spec: {description: What it asks for beside them., type: dict}
     status: {description: The claim's status without its conditions., type: dict}
     blockers: {description: Always empty here; see the failed result., type: list, elements: dict}
   sample:
@@ -202,6 +227,7 @@ claims:
       composite: dev-database-x7k2p
       connection_secret: postgres-connection
       parameters: {environment: dev, size: small, storageGB: 20, vaultPath: secret/database/dev}
+      spec: {}
       status: {}
       blockers: []
 kept:
@@ -216,7 +242,7 @@ kept:
     name: {description: Name., type: str}
     why: {description: Why it is left alone., type: str}
 blockers:
-  description: When the task failed waiting, the objects that are not ready or not gone, causes first.
+  description: When the task failed waiting, the objects that are not ready or not gone, causes first, at most 25.
   returned: failure
   type: list
   elements: dict
@@ -232,7 +258,7 @@ blockers:
     finalizers: {description: What holds an object that is being deleted., type: list, elements: str}
     events: {description: The newest events about the object., type: list, elements: str}
 leftovers:
-  description: When the task failed waiting for a deletion, the objects that are left, causes first.
+  description: When the task failed waiting for a deletion, the objects that are left, causes first, at most 25.
   returned: failure
   type: list
   elements: dict

@@ -11,7 +11,8 @@ short_description: Read or await Crossplane claims, and say what blocks them
 version_added: 0.1.0
 description:
   - Reads Crossplane claims, given by name or listed by kind, namespace and labels.
-  - For each one that is not ready, the objects that are to blame are read, too.
+  - A claim counts as ready when everything behind it is, as for M(pnow.infra.xrd_claim). For each one that is not
+    ready, events of the objects that are to blame are read, too.
   - Composites that are made without a claim (of a definition whose C(scope) is V(Namespaced) or V(Cluster)) are read in
     the same way.
 author: pnow.infra contributors (@pnow)
@@ -58,7 +59,7 @@ options:
     elements: str
     default: []
   environment:
-    description: Lists only claims whose parameter C(environment) is this.
+    description: Lists only claims whose C(spec.parameters.environment), or C(spec.environment), is this.
     type: str
   tree:
     description:
@@ -119,7 +120,7 @@ claims:
     name: {description: Name., type: str}
     exists: {description: Whether the claim exists., type: bool}
     created: {description: "Whether this collection created the claim, or adopted it.", type: bool}
-    ready: {description: Whether the claim is ready for its present spec., type: bool}
+    ready: {description: Whether the claim and all behind it are ready for what they specify., type: bool}
     synced: {description: Whether Crossplane has accepted the claim., type: bool}
     composite:
       description:
@@ -127,7 +128,8 @@ claims:
         - Empty as long as Crossplane has not looked at it.
       type: str
     connection_secret: {description: Name of the Secret with the connection details., type: str}
-    parameters: {description: What the claim asks for., type: dict}
+    parameters: {description: What the claim asks for under C(spec.parameters)., type: dict}
+    spec: {description: What it asks for beside them., type: dict}
     status: {description: The claim's status without its conditions., type: dict}
     conditions:
       description: The claim's conditions.

@@ -129,6 +129,7 @@ CLAIM_NAME: ArgumentSpec = {
 CLAIM: ArgumentSpec = {
     **CLAIM_NAME,
     "parameters": {"type": "dict", "default": {}},
+    "spec": {"type": "dict", "default": {}},
     "composition_selector": {"type": "dict", "default": {}},
     "composition_ref": {"type": "str"},
     "composition_revision_selector": {"type": "dict", "default": {}},

@@ -93,6 +93,20 @@ def server(clock: ScriptedClock, *objects: Manifest, script: Sequence[Step] = ()
     return api
 
 
+def several(count: int) -> list[Manifest]:
+    """As many claims, each with its composite and its role."""
+    made = []
+    for number in range(count):
+        for manifest in (claim(**GOOD), composite(**GOOD), role(**GOOD)):
+            manifest["metadata"]["name"] += f"-{number}"
+            for reference in (manifest.get("spec") or {}).get("resourceRefs") or []:
+                reference["name"] += f"-{number}"
+            if manifest["kind"] == CLAIM.kind:
+                manifest["spec"]["resourceRef"]["name"] += f"-{number}"
+            made.append(manifest)
+    return made
+
+
 def put(*manifests: Manifest) -> Step:
     def step(api: ScriptedKubernetes) -> None:
         for manifest in manifests:

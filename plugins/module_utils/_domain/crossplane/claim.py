@@ -45,12 +45,40 @@ class Style(Enum):
         return cls.NAMESPACED if served.namespaced else cls.CLUSTER
 
 
+# The fields of a spec that are written from options of their own, and these options.
+_OPTIONS = {
+    "parameters": "parameters",
+    "compositionSelector": "composition_selector",
+    "compositionRef": "composition_ref",
+    "compositionRevisionSelector": "composition_revision_selector",
+    "compositionRevisionRef": "composition_revision_ref",
+    "compositionUpdatePolicy": "composition_update_policy",
+    "writeConnectionSecretToRef": "connection_secret",
+    "crossplane": "composition_selector and its siblings",
+}
+
+# What Crossplane passes on from a claim to its composite, beside the user's own fields.
+_PASSED_ON = ("compositionRef", "compositionSelector", "compositionRevisionSelector", "compositionUpdatePolicy")
+
+# What is Crossplane's own in the spec of a claim or of its composite, in Crossplane 1 and 2 (its xcrd/schemas.go).
+# All else is the user's, and is carried from the one to the other.
+_MACHINERY = frozenset(_OPTIONS) - {"parameters"} | {
+    "claimRef",
+    "compositeDeletePolicy",
+    "environmentConfigRefs",
+    "publishConnectionDetailsTo",
+    "resourceRef",
+    "resourceRefs",
+}
+
+
 @dataclass(frozen=True)
 class Claim:
-    """A claim as the user wants it."""
+    """A claim as the user wants it; ``spec`` are fields beside ``parameters``."""
 
     ref: ObjectRef
     parameters: Mapping[str, Any]
+    spec: Mapping[str, Any] = field(default_factory=dict)
     composition_selector: Mapping[str, str] = field(default_factory=dict)
     composition_ref: str = ""
     composition_revision_selector: Mapping[str, str] = field(default_factory=dict)
@@ -63,7 +91,7 @@ class Claim:
     def manifest(self, style: Style) -> Manifest:
         """What is applied: only what was asked for, so that leaving an option out removes its field."""
         own = {**self._composition(), "compositeDeletePolicy": "Foreground"}
-        spec = {
+        managed = {
             "parameters": dict(self.parameters),
             **(own if style is Style.CLAIM else {"crossplane": self._composition()}),
             "writeConnectionSecretToRef": _named(self.connection_secret),
@@ -78,7 +106,7 @@ class Claim:
             "apiVersion": self.ref.api_version,
             "kind": self.ref.kind,
             "metadata": {key: value for key, value in metadata.items() if value},
-            "spec": {key: value for key, value in spec.items() if value},
+            "spec": {**self.spec, **{key: value for key, value in managed.items() if value}},
         }
 
     def _composition(self) -> dict[str, Any]:
@@ -138,6 +166,7 @@ def claim_from(options: Mapping[str, Any], position: int) -> Claim:
     return Claim(
         ref=ObjectRef(api_version, options["kind"], name, namespace or ""),
         parameters=options.get("parameters") or {},
+        spec=_free_fields(options.get("spec") or {}, where),
         composition_selector=options.get("composition_selector") or {},
         composition_ref=options.get("composition_ref") or "",
         composition_revision_selector=options.get("composition_revision_selector") or {},
@@ -147,6 +176,20 @@ def claim_from(options: Mapping[str, Any], position: int) -> Claim:
         labels=options.get("labels") or {},
         annotations=options.get("annotations") or {},
     )
+
+
+def _free_fields(spec: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+    """The fields of option ``spec``. Raises InvalidOption for one that has an option of its own."""
+    for name in spec:
+        if name in _OPTIONS:
+            raise InvalidOption(
+                f"{where}.spec.{name} is not written from spec", next_step=f"use option {_OPTIONS[name]} instead"
+            )
+        if name == "compositeDeletePolicy":
+            raise InvalidOption(
+                f"{where}.spec.{name} is always Foreground, so that absent means gone", next_step="leave it out"
+            )
+    return spec
 
 
 def composite_ref(claim: Manifest) -> ObjectRef | None:
@@ -176,10 +219,34 @@ def resource_refs(composite: Manifest) -> list[ObjectRef]:
     return [reference for reference in references if reference is not None]
 
 
-def lags_behind(composite: Manifest, claim: Manifest) -> bool:
-    """Whether the composite does not carry the claim's parameters yet, so that its readiness is about older ones."""
-    wanted = claim.get("spec", {}).get("parameters") or {}
-    return bool((composite.get("spec", {}).get("parameters") or {}) != wanted)
+def user_fields(manifest: Manifest) -> dict[str, Any]:
+    """The fields in the spec of a claim or composite that are not Crossplane's own."""
+    spec = manifest.get("spec") or {}
+    return {name: value for name, value in spec.items() if name not in _MACHINERY}
+
+
+def lagging(composite: Manifest, claim: Manifest) -> list[str]:
+    """The fields in which a composite does not carry what its claim says, so that its readiness is about other ones."""
+    wanted, carried = ({"parameters": {}, **user_fields(each)} for each in (claim, composite))
+    own = sorted(name for name in {*wanted, *carried} if wanted.get(name) != carried.get(name))
+    asked, has = (each.get("spec") or {} for each in (claim, composite))
+    return own + [name for name in _PASSED_ON if asked.get(name) and asked[name] != has.get(name)]
+
+
+def not_kept(wanted: Manifest, stored: Manifest, live: Manifest) -> list[str]:
+    """The fields of a claim that are no longer as an apply was answered, or were never stored."""
+    asked, answered, now = map(_by_path, (wanted, stored, live))
+    lost = {path for path, value in asked.items() if value is not None and path not in now}
+    return sorted(lost | {path for path, value in answered.items() if path not in now or now[path] != value})
+
+
+def _by_path(claim: Manifest) -> dict[str, Any]:
+    fields = user_fields(claim)
+    parameters = fields.pop("parameters", None) or {}
+    return {
+        **{f"spec.{name}": value for name, value in fields.items()},
+        **{f"spec.parameters.{name}": value for name, value in parameters.items()},
+    }
 
 
 def connection_secret_name(claim: Manifest) -> str:

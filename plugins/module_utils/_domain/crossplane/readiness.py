@@ -5,7 +5,11 @@
 
 from __future__ import annotations
 
-from ..kubernetes.readiness import Rule, Terminal
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..kubernetes.manifest import Condition, Manifest, ObjectRef
+from ..kubernetes.readiness import Phase, Readiness, Rule, Terminal, assess
 
 # Claims, composites and managed resources share Crossplane's own pair of conditions; discovery tells them by these
 # categories.
@@ -29,3 +33,57 @@ CROSSPLANE_RULE = Rule(
         Terminal("Synced", "ReconcileError", "pipeline step .* returned a fatal result"),
     ),
 )
+
+
+@dataclass(frozen=True)
+class Node:
+    """One object behind a claim; ``manifest`` is None when it is named but does not exist.
+
+    ``unserved`` is why it can not exist, ``lagging`` the fields in which a composite does not carry its claim's yet.
+    """
+
+    ref: ObjectRef
+    manifest: Manifest | None
+    depth: int
+    rule: Rule | None = CROSSPLANE_RULE
+    unserved: str = ""
+    lagging: Sequence[str] = ()
+
+    @property
+    def readiness(self) -> Readiness:
+        if self.unserved:
+            return Readiness(Phase.PROGRESSING, Condition("Synced", "Unknown", "NotServed", self.unserved))
+        if self.lagging:
+            told = f"it does not have the claim's {', '.join(self.lagging)} yet"
+            return Readiness(Phase.PROGRESSING, Condition("Synced", "Unknown", "ClaimNotSynced", told))
+        return assess(self.manifest, self.rule)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A claim and all that is behind it, as they were read together."""
+
+    claim: Manifest | None
+    behind: Sequence[Node] = ()
+
+    @property
+    def own(self) -> Readiness:
+        """What the claim says of itself: Crossplane calls it ready as long as its composite once was."""
+        return assess(self.claim, CROSSPLANE_RULE)
+
+    @property
+    def verdict(self) -> Readiness:
+        """What holds for all of it: the claim is ready when everything behind it is, too, for what it now specifies."""
+        own = self.own
+        unready = [(node, below) for node in self.behind if not (below := node.readiness).ready]
+        if own.phase is Phase.FAILED or not unready:
+            return own
+        # What can not be mended first, then the deepest object, then the one that says something.
+        node, below = min(
+            unready, key=lambda pair: (pair[1].phase is not Phase.FAILED, -pair[0].depth, not _speaks(pair[1]))
+        )
+        return Readiness(below.phase, below.condition, node.ref)
+
+
+def _speaks(readiness: Readiness) -> bool:
+    return bool(readiness.condition and readiness.condition.message)

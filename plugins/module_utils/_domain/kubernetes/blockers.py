@@ -15,6 +15,9 @@ from .readiness import Phase, Readiness
 
 MOST_EVENTS = 5
 
+# A result names as many blockers, and counts the rest: who has that many does not read further.
+MOST_BLOCKERS = 25
+
 
 @dataclass(frozen=True)
 class Blocker:
@@ -87,7 +90,13 @@ def summary(blockers: Sequence[Blocker]) -> str:
     if not blockers:
         return "no object says why"
     others = len(blockers) - 1
-    return f"{blockers[0]}" + (f" (and {others} more in blockers)" if others else "")
+    where = "in blockers" if others < MOST_BLOCKERS else f"of which {MOST_BLOCKERS - 1} are in blockers"
+    return f"{blockers[0]}" + (f" (and {others} more {where})" if others else "")
+
+
+def blocker_facts(blockers: Sequence[Blocker]) -> list[dict[str, Any]]:
+    """The first of them as they stand in a result."""
+    return [item.fact() for item in blockers[:MOST_BLOCKERS]]
 
 
 def _when(event: Manifest) -> str:

@@ -109,7 +109,8 @@ def assess(manifest: Manifest | None, rule: Rule | None) -> Readiness:
         return Readiness(Phase.READY)
     current = conditions(manifest)
     for condition in current.values():
-        if any(terminal.matches(condition) for terminal in rule.terminal):
+        # What was wrong with an older spec may be just what the present one mends.
+        if not _stale(condition, manifest) and any(terminal.matches(condition) for terminal in rule.terminal):
             return Readiness(Phase.FAILED, condition)
     missing = _missing(rule, current) or _outdated(rule, current, manifest)
     return Readiness(Phase.PROGRESSING, missing) if missing else Readiness(Phase.READY)

@@ -5,24 +5,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
+from itertools import islice
 from typing import Any
 
+from ..._domain.crossplane.claim import user_fields
 from ..._domain.crossplane.packages import Package, explained
-from ..._domain.crossplane.readiness import CROSSPLANE_RULE
+from ..._domain.crossplane.readiness import Node, Standing
 from ..._domain.kubernetes.description import described_conditions, described_object
 from ..._domain.kubernetes.manifest import Manifest, ObjectRef, ref_of
 from ..._domain.kubernetes.ports import Kubernetes
-from ..._domain.kubernetes.readiness import assess
 from ..._domain.plan import Plan
 from ..._domain.ports import Clock
 from ..._domain.units import seconds
 from ..kubernetes.applying import observe
 from ..kubernetes.waiting import Deadline
 from ..task import Outcome, Request
-from .claim_tree import Node, behind, blockers_of, events_of
-from .claims import await_ready, claim_fact, claims_from, require_places
+from .claim_tree import SELECTED, blockers_of, events_of
+from .claims import await_ready, claim_fact, claims_from, require_places, standings
 from .packages import unhealthy_packages
 
 
@@ -34,18 +35,40 @@ def describe_claims(request: Request, api: Kubernetes, clock: Clock) -> Outcome:
     deadline = Deadline.after(clock, seconds(request.options["wait_timeout"], "wait_timeout"))
     api = api.bounded_by(deadline.moment)
     live = _named(request, api) if request.options["claims"] is not None else _selected(request, api)
-    if request.options["wait"] and not request.check_mode:
+    awaited = request.options["wait"] and not request.check_mode
+    if awaited:
         live = await_ready(request, api, [ref for ref, _claim in live], deadline, changed=False).items()
     now, packages = clock.wall_time(), cache(lambda: unhealthy_packages(api))
-    described = [_description(request, api, ref, claim, now, packages=packages) for ref, claim in live]
+    described = [
+        _description(request, api, ref, standing, now, packages=packages)
+        for page in _pages(live)
+        for ref, standing in _standings(request, api, page, proved=awaited).items()
+    ]
     return Outcome(Plan(), {"claims": described})
+
+
+def _standings(
+    request: Request, api: Kubernetes, page: Mapping[ObjectRef, Manifest | None], *, proved: bool
+) -> Mapping[ObjectRef, Standing]:
+    """How the claims stand; what is behind claims that have just been awaited is only looked at to be shown."""
+    if proved and not request.options["tree"]:
+        return {ref: Standing(claim) for ref, claim in page.items()}
+    return standings(request, api, page)
+
+
+def _pages(claims: Iterable[tuple[ObjectRef, Manifest | None]]) -> Iterator[dict[ObjectRef, Manifest | None]]:
+    """As many claims as are looked behind together; no page is kept while the next one is read."""
+    rest = iter(claims)
+    while page := dict(islice(rest, SELECTED)):
+        yield page
+        page.clear()
 
 
 def _named(request: Request, api: Kubernetes) -> Iterable[tuple[ObjectRef, Manifest | None]]:
     refs = [claim.ref for claim in claims_from(request.options["claims"])]
     observed = observe(api, refs, unserved_is_absent=request.check_mode)
     require_places(api, refs)
-    return observed.items()
+    return [(ref, observed[ref]) for ref in refs]
 
 
 def _selected(request: Request, api: Kubernetes) -> Iterable[tuple[ObjectRef, Manifest | None]]:
@@ -58,27 +81,26 @@ def _selected(request: Request, api: Kubernetes) -> Iterable[tuple[ObjectRef, Ma
 
 
 def _environment(claim: Manifest) -> str:
-    return str(claim.get("spec", {}).get("parameters", {}).get("environment", ""))
+    fields = user_fields(claim)
+    return str({**fields, **(fields.get("parameters") or {})}.get("environment", ""))
 
 
 def _description(
     request: Request,
     api: Kubernetes,
     ref: ObjectRef,
-    claim: Manifest | None,
+    standing: Standing,
     now: float,
     *,
     packages: Callable[[], Sequence[Package]],
 ) -> dict[str, Any]:
-    verdict = assess(claim, CROSSPLANE_RULE)
-    fine = claim is None or verdict.ready
-    blockers = [] if fine else explained(blockers_of(api, ref, claim, verdict), packages())
-    fact = {**claim_fact(ref, claim, blockers), "conditions": described_conditions(claim, now)}
-    return {**fact, "tree": _tree(api, ref, claim, now)} if request.options["tree"] else fact
+    claim, ready = standing.claim, standing.verdict.ready
+    blockers = [] if claim is None or ready else explained(blockers_of(api, {ref: standing}), packages())
+    fact = {**claim_fact(ref, claim, blockers, ready=ready), "conditions": described_conditions(claim, now)}
+    return {**fact, "tree": _tree(api, ref, standing, now)} if request.options["tree"] else fact
 
 
-def _tree(api: Kubernetes, ref: ObjectRef, claim: Manifest | None, now: float) -> list[dict[str, Any]]:
-    nodes = [Node(ref, claim, depth=0), *behind(api, claim or {})]
+def _tree(api: Kubernetes, ref: ObjectRef, standing: Standing, now: float) -> list[dict[str, Any]]:
     return [
         described_object(
             node.ref,
@@ -88,5 +110,5 @@ def _tree(api: Kubernetes, ref: ObjectRef, claim: Manifest | None, now: float) -
             now=now,
             events=events_of(api, node.ref, node.manifest),
         )
-        for node in nodes
+        for node in (Node(ref, standing.claim, depth=0), *standing.behind)
     ]

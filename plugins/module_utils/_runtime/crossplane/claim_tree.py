@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
-from ..._domain.crossplane.claim import composite_ref, lags_behind, resource_refs
+from ..._domain.crossplane.claim import composite_ref, lagging, resource_refs
 from ..._domain.crossplane.definition import (
     CLAIM_NAME_LABEL,
     CLAIM_NAMESPACE_LABEL,
@@ -18,10 +19,10 @@ from ..._domain.crossplane.definition import (
     Definition,
     definition_of,
 )
-from ..._domain.crossplane.readiness import CROSSPLANE_CATEGORIES, CROSSPLANE_RULE
+from ..._domain.crossplane.readiness import CROSSPLANE_CATEGORIES, CROSSPLANE_RULE, Node, Standing
 from ..._domain.crossplane.real_object import hindrance, kept_by, last_seen, same_object
 from ..._domain.errors import Forbidden, InfraError, NotServed, Rejected
-from ..._domain.kubernetes.blockers import Blocker, blocker, deepest_first
+from ..._domain.kubernetes.blockers import MOST_BLOCKERS, Blocker, blocker, deepest_first
 from ..._domain.kubernetes.manifest import (
     Condition,
     Manifest,
@@ -33,45 +34,94 @@ from ..._domain.kubernetes.manifest import (
     uid,
 )
 from ..._domain.kubernetes.ports import Kubernetes
-from ..._domain.kubernetes.readiness import Phase, Readiness, Rule, assess, rule_for
+from ..._domain.kubernetes.readiness import Phase, Readiness, Rule, rule_for
+from ..kubernetes.applying import LIST_FROM
+
+# The label that Crossplane gives to a composite and to all that it is composed of: the composite's name.
+COMPOSITE_LABEL = "crossplane.io/composite"
+
+# How many composites one LIST selects: with more of the longest names a URL would be too long for some proxy.
+SELECTED = 100
+
+# How many questions about what blocks are asked at a time.
+LANES = 4
+
+Read = Manifest | NotServed | None
+Answer = TypeVar("Answer")
 
 
-@dataclass(frozen=True)
-class Node:
-    """One object of the tree; ``manifest`` is None when it is named but does not exist, ``unserved`` why it can not."""
+def look(api: Kubernetes, claims: Mapping[ObjectRef, Manifest | None]) -> dict[ObjectRef, Standing]:
+    """The claims, each with everything behind it: its composite, if it is not one, then the managed resources.
 
-    ref: ObjectRef
-    manifest: Manifest | None
-    depth: int
-    rule: Rule | None = CROSSPLANE_RULE
-    unserved: str = ""
-
-    @property
-    def readiness(self) -> Readiness:
-        if self.unserved:
-            return Readiness(Phase.PROGRESSING, Condition("Synced", "Unknown", "NotServed", self.unserved))
-        return assess(self.manifest, self.rule)
-
-
-def behind(api: Kubernetes, root: Manifest) -> Iterator[Node]:
-    """A claim's composite, then the managed resources, read as the caller asks for them."""
-    bound = composite_ref(root)
-    if bound is None:
-        yield from _composed(api, root, depth=1)
-        return
-    composite = api.get(bound)
-    yield Node(bound, composite, depth=1)
-    if composite is not None:
-        yield from _composed(api, composite, depth=2)
+    All of one kind are read together, so that it costs about as many requests as there are kinds, however many claims.
+    """
+    bound = {ref: composite for ref, claim in claims.items() if (composite := composite_ref(claim or {}))}
+    composites = _read(api, {composite: composite.name for composite in bound.values()})
+    tops = {ref: composites[bound[ref]] if ref in bound else claim for ref, claim in claims.items()}
+    leaves = _read(api, {leaf: _label(top) for top in tops.values() for leaf in _composed(top)})
+    standings = {}
+    for ref, claim in claims.items():
+        nodes = [_composite(bound[ref], tops[ref], claim or {})] if ref in bound else []
+        nodes += [_node(api, leaf, leaves[leaf], len(nodes) + 1) for leaf in _composed(tops[ref])]
+        standings[ref] = Standing(claim, nodes)
+    return standings
 
 
-def _composed(api: Kubernetes, composite: Manifest, depth: int) -> Iterator[Node]:
-    for ref in resource_refs(composite):
+def _composed(composite: Read) -> list[ObjectRef]:
+    return resource_refs(composite) if isinstance(composite, dict) else []
+
+
+def _label(composite: Read) -> str:
+    """A composite that another one is composed of has that one's label, and so has what it is composed of itself."""
+    metadata = composite["metadata"] if isinstance(composite, dict) else {}
+    return str((metadata.get("labels") or {}).get(COMPOSITE_LABEL) or metadata.get("name", ""))
+
+
+def _read(api: Kubernetes, wanted: Mapping[ObjectRef, str]) -> dict[ObjectRef, Read]:
+    """The objects, each given with its label: one GET each, or one LIST for three and more of a kind."""
+    kinds: dict[tuple[str, str], list[ObjectRef]] = defaultdict(list)
+    for ref in wanted:
+        kinds[ref.api_version, ref.kind].append(ref)
+    found: dict[ObjectRef, Read] = {}
+    for members in kinds.values():
         try:
-            manifest = api.get(ref)
-            yield Node(ref, manifest, depth, _rule(api, ref, manifest))
+            listed = _selected(api, members, wanted) if len(members) >= LIST_FROM else {}
+            # Crossplane names an object before it makes it, and labels a composite when it has found its composition.
+            found |= {ref: listed.get(ref) or api.get(ref) for ref in members}
         except NotServed as error:
-            yield Node(ref, None, depth, unserved=error.message)
+            found |= dict.fromkeys(members, error)
+    return found
+
+
+def _selected(
+    api: Kubernetes, members: Sequence[ObjectRef], labels: Mapping[ObjectRef, str]
+) -> dict[ObjectRef, Manifest]:
+    """Those of the objects, all of one kind, that their labels find; none for whoever may not list."""
+    first, namespaces = members[0], {ref.namespace for ref in members}
+    namespace = first.namespace if len(namespaces) == 1 else ""
+    values = sorted({labels[ref] for ref in members})
+    found: dict[ObjectRef, Manifest] = {}
+    try:
+        for start in range(0, len(values), SELECTED):
+            selector = f"{COMPOSITE_LABEL} in ({','.join(values[start : start + SELECTED])})"
+            found |= {
+                ref_of(item): item for item in api.list_objects(first.api_version, first.kind, namespace, selector)
+            }
+    except Forbidden:
+        return {}
+    return found
+
+
+def _composite(ref: ObjectRef, read: Read, claim: Manifest) -> Node:
+    if isinstance(read, NotServed):
+        return Node(ref, None, 1, unserved=read.message)
+    return Node(ref, read, 1, lagging=lagging(read, claim) if read else ())
+
+
+def _node(api: Kubernetes, ref: ObjectRef, read: Read, depth: int) -> Node:
+    if isinstance(read, NotServed):
+        return Node(ref, None, depth, unserved=read.message)
+    return Node(ref, read, depth, _rule(api, ref, read))
 
 
 def _rule(api: Kubernetes, ref: ObjectRef, manifest: Manifest | None) -> Rule | None:
@@ -83,8 +133,8 @@ def _rule(api: Kubernetes, ref: ObjectRef, manifest: Manifest | None) -> Rule | 
 def trees(api: Kubernetes, roots: Sequence[Manifest]) -> dict[ObjectRef, Manifest]:
     """Claims, or composites, and everything behind them that exists; the roots first, leaves last."""
     found = {ref_of(root): root for root in roots}
-    for root in roots:
-        found |= {node.ref: node.manifest for node in behind(api, root) if node.manifest is not None}
+    for standing in look(api, found).values():
+        found |= {node.ref: node.manifest for node in standing.behind if node.manifest is not None}
     return found
 
 
@@ -130,9 +180,7 @@ def _offered(refs: Iterable[ObjectRef], definitions: Sequence[Manifest]) -> dict
 class Settling:
     """Judges claims, each together with everything behind it.
 
-    Crossplane reports a changed claim ready as long as its composite was: so the composite must carry the claim's
-    parameters, and it and every managed resource must be ready for their own present generation. A claim that is not
-    ready only says that it waits: a thorough look asks what for.
+    A claim that is not ready only says that it waits: a thorough look asks what for.
     """
 
     def __init__(self, api: Kubernetes) -> None:
@@ -141,49 +189,51 @@ class Settling:
         self._settled: set[tuple[str, int]] = set()
 
     def __call__(self, claim: Manifest | None, thorough: bool) -> Readiness:
-        verdict = assess(claim, CROSSPLANE_RULE)
-        if claim is None or verdict.phase is Phase.FAILED or not (verdict.ready or thorough):
-            return verdict
+        own = Standing(claim).verdict
+        if claim is None or own.phase is Phase.FAILED or not (own.ready or thorough):
+            return own
         version = (uid(claim), generation(claim))
-        if verdict.ready and version in self._settled:
-            return verdict
-        unready = [(node, below) for node in behind(self._api, claim) if not (below := _standing(node, claim)).ready]
-        if not unready:
-            if verdict.ready:
-                self._settled.add(version)
-            return verdict
-        # What can not be mended first, then the deepest object, then the one that says something.
-        node, below = min(
-            unready, key=lambda pair: (pair[1].phase is not Phase.FAILED, -pair[0].depth, not _speaks(pair[1]))
-        )
-        return Readiness(below.phase, below.condition, node.ref)
+        if own.ready and version in self._settled:
+            return own
+        ref = ref_of(claim)
+        verdict = look(self._api, {ref: claim})[ref].verdict
+        if verdict.ready:
+            self._settled.add(version)
+        return verdict
 
 
-def _standing(node: Node, claim: Manifest) -> Readiness:
-    if node.ref == composite_ref(claim) and node.manifest is not None and lags_behind(node.manifest, claim):
-        return Readiness(Phase.PROGRESSING, Condition("Synced", "Unknown", "ClaimNotSynced"))
-    return node.readiness
+def blockers_of(api: Kubernetes, standings: Mapping[ObjectRef, Standing]) -> list[Blocker]:
+    """Why claims are not ready, causes first; the first ones with their real objects and their newest events."""
+    nodes = [
+        node
+        for ref, standing in standings.items()
+        for node in (Node(ref, standing.claim, depth=0), *standing.behind)
+        if not node.readiness.ready
+    ]
+    manifests = {node.ref: node.manifest for node in nodes}
+    unready = (blocker(node.ref, node.manifest, node.readiness, _blamed_at(node)) for node in nodes)
+    causes = deepest_first(item for item in unready if item)
+    behind = _together(lambda item: real_blocker(api, manifests[item.ref], item.depth), causes[:MOST_BLOCKERS])
+    real = [item for item, _manifest in behind if item]
+    manifests |= {item.ref: manifest for item, manifest in behind if item}
+    causes = deepest_first([*causes, *real])
+    told = _together(
+        lambda item: item.with_events(events_of(api, item.ref, manifests[item.ref])), causes[:MOST_BLOCKERS]
+    )
+    return [*told, *causes[MOST_BLOCKERS:]]
 
 
-def _speaks(readiness: Readiness) -> bool:
-    return bool(readiness.condition and readiness.condition.message)
+def _blamed_at(node: Node) -> int:
+    """A composite that lags behind its claim follows from what the claim says, if that says something."""
+    return -1 if node.lagging else node.depth
 
 
-def blockers_of(api: Kubernetes, ref: ObjectRef, claim: Manifest | None, verdict: Readiness) -> list[Blocker]:
-    """Why a claim is not ready, causes first, each with its newest events."""
-    own = assess(claim, CROSSPLANE_RULE) if verdict.subject else verdict
-    found = [blocker(ref, claim, own, depth=0)]
-    nodes = {ref: claim}
-    if claim is not None:
-        for node in behind(api, claim):
-            nodes[node.ref] = node.manifest
-            unready = blocker(node.ref, node.manifest, node.readiness, node.depth)
-            real, manifest = real_blocker(api, node.manifest if unready else None, node.depth)
-            found += [unready, real]
-            if real:
-                nodes[real.ref] = manifest
-    causes = deepest_first(entry for entry in found if entry)
-    return [item.with_events(events_of(api, item.ref, nodes[item.ref])) for item in causes]
+def _together(ask: Callable[[Blocker], Answer], about: Sequence[Blocker]) -> list[Answer]:
+    """Answers about several objects, some at a time: a busy server is slow to answer each."""
+    if len(about) < LANES:
+        return [ask(item) for item in about]
+    with ThreadPoolExecutor(max_workers=LANES) as lanes:
+        return list(lanes.map(ask, about))
 
 
 def real_blocker(api: Kubernetes, managed: Manifest | None, depth: int) -> tuple[Blocker | None, Manifest | None]:

@@ -16,11 +16,13 @@ from ..._domain.crossplane.claim import (
     composite_name,
     composite_ref,
     connection_secret_name,
+    not_kept,
     require_place,
+    user_fields,
 )
 from ..._domain.crossplane.definition import XRD_API_VERSION, XRD_KIND, definition_of
 from ..._domain.crossplane.packages import explained
-from ..._domain.crossplane.readiness import CROSSPLANE_RULE
+from ..._domain.crossplane.readiness import Standing
 from ..._domain.errors import (
     Failed,
     FieldConflict,
@@ -31,7 +33,7 @@ from ..._domain.errors import (
     TimedOut,
     Unreachable,
 )
-from ..._domain.kubernetes.blockers import Blocker, deepest_first, summary
+from ..._domain.kubernetes.blockers import Blocker, blocker, blocker_facts, deepest_first, summary
 from ..._domain.kubernetes.creation import NOT_OURS, Kept, genuine, is_marked, is_ours, marked
 from ..._domain.kubernetes.entries import require_texts
 from ..._domain.kubernetes.findings import Invalid
@@ -39,14 +41,16 @@ from ..._domain.kubernetes.gitops import require_free
 from ..._domain.kubernetes.manifest import Condition, Manifest, ObjectRef, being_deleted, conditions, ref_of
 from ..._domain.kubernetes.ownership import as_wanted
 from ..._domain.kubernetes.ports import Kubernetes
-from ..._domain.kubernetes.readiness import Phase, assess
+from ..._domain.kubernetes.progress import NAMED, some, tally
+from ..._domain.kubernetes.readiness import Phase, Readiness
 from ..._domain.plan import Plan
 from ..._domain.ports import Clock
 from ..._domain.units import seconds
 from ..kubernetes.applying import Apply, apply_all, observe, observe_served, plan_apply, plan_delete
-from ..kubernetes.waiting import BLAME_LIMIT, Deadline, Waited, await_all
+from ..kubernetes.waiting import Deadline, Waited, await_all
 from ..task import Outcome, Request
-from .claim_tree import Settling, abandoned, blockers_of, readable_definitions, trees
+from .binding import require_obeyed
+from .claim_tree import SELECTED, Settling, abandoned, blockers_of, look, readable_definitions, trees
 from .packages import unhealthy_packages
 from .protection import require_unused
 from .removing import await_departures, await_gone, delete_all, require_deletable
@@ -106,15 +110,66 @@ def _present(request: Request, api: Kubernetes, claims: Sequence[Claim], deadlin
     desired = [marked(manifest, observed[ref_of(manifest)], adopt=adopt) for manifest in manifests]
     applies = _planned(request, api, desired, observed)
     plan = Plan(tuple(applies))
+    _require_obeyed(request, api, claims, applies, observed)
     if request.check_mode:
-        return Outcome(plan, {"claims": [claim_fact(ref, observed[ref]) for ref in refs]})
+        return Outcome(plan, {"claims": _facts(standings(request, api, {ref: observed[ref] for ref in refs}))})
     await_departures(api, observed, deadline, request.reporter)
     applied = apply_all(api, applies, request.reporter, force=request.options["force_conflicts"])
     live: Mapping[ObjectRef, Manifest | None] = {**observed, **applied}
-    if request.options["wait"]:
-        unready = [ref for ref in refs if ref in applied or not assess(live[ref], CROSSPLANE_RULE).ready]
-        live = {**live, **await_ready(request, api, unready, deadline, changed=plan.changed)}
-    return Outcome(plan, {"claims": [claim_fact(ref, live[ref]) for ref in refs]})
+    if not request.options["wait"]:
+        return Outcome(plan, {"claims": _facts(standings(request, api, {ref: live[ref] for ref in refs}))})
+    untouched = look(api, {ref: claim for ref, claim in observed.items() if ref not in applied})
+    unready = [ref for ref in refs if ref in applied or not untouched[ref].verdict.ready]
+    live = {**live, **await_ready(request, api, unready, deadline, changed=plan.changed)}
+    _require_kept(desired, applied, live)
+    return Outcome(plan, {"claims": [claim_fact(ref, live[ref], ready=True) for ref in refs]})
+
+
+def _require_obeyed(
+    request: Request,
+    api: Kubernetes,
+    claims: Sequence[Claim],
+    applies: Sequence[Apply],
+    observed: Mapping[ObjectRef, Manifest | None],
+) -> None:
+    changing = {ref_of(item.manifest): item.manifest for item in applies}
+    for claim in claims:
+        if claim.ref in changing:
+            require_obeyed(request, api, claim, observed[claim.ref], changing[claim.ref])
+
+
+def _require_kept(
+    desired: Sequence[Manifest], stored: Mapping[ObjectRef, Manifest], live: Mapping[ObjectRef, Manifest | None]
+) -> None:
+    """Raises Failed when a claim is ready for something else than was asked for.
+
+    An API server drops what it can not store: fields that only a version of a definition has that is not referenceable.
+    """
+    for manifest in desired:
+        ref = ref_of(manifest)
+        fields = not_kept(manifest, stored.get(ref, {}), live[ref] or {})
+        if fields:
+            raise Failed(
+                f"{ref} is ready, but {some(fields)} did not stay as it was asked for",
+                next_step="look whether the referenceable version of its definition knows it, and who else writes it "
+                "(kubectl get --show-managed-fields)",
+                facts={"changed": bool(stored)},
+            )
+
+
+def standings(
+    request: Request, api: Kubernetes, claims: Mapping[ObjectRef, Manifest | None]
+) -> Mapping[ObjectRef, Standing]:
+    """How claims stand that nobody waits for; who may not look behind them is told that they may say too much."""
+    try:
+        return look(api, claims)
+    except Forbidden as error:
+        request.reporter.warn(f"whether claims are ready is only known from what they say of themselves: {error}")
+        return {ref: Standing(claim) for ref, claim in claims.items()}
+
+
+def _facts(found: Mapping[ObjectRef, Standing]) -> list[dict[str, Any]]:
+    return [claim_fact(ref, standing.claim, ready=standing.verdict.ready) for ref, standing in found.items()]
 
 
 def _planned(
@@ -198,8 +253,7 @@ def await_ready(
     judges = dict.fromkeys(refs, Settling(api))
     waited = await_all(api, judges, deadline, request.reporter)
     if waited.pending:
-        # The deadline has passed, as a rule: to say why is worth a little more.
-        api = api.bounded_by(deadline.clock.monotonic() + BLAME_LIMIT)
+        api = api.bounded_by(deadline.last_moment)
         error = _not_ready(api, waited, deadline, changed=changed)
         if not changed:  # else it was said before the change
             _warn_of_doubles(request, api, {ref: waited.manifests.get(ref) for ref in waited.pending})
@@ -223,7 +277,7 @@ def _absent(request: Request, api: Kubernetes, refs: Sequence[ObjectRef], deadli
         request.reporter.warn(str(entry))
     left = {entry.ref for entry in kept}
     facts = {
-        "claims": [claim_fact(ref, claims[ref] if ref in left else None) for ref in refs],
+        "claims": _facts(standings(request, api, {ref: claims[ref] if ref in left else None for ref in refs})),
         "kept": [entry.fact() for entry in kept],
     }
     if request.check_mode:
@@ -250,29 +304,41 @@ def _divided(
 
 
 def _not_ready(api: Kubernetes, waited: Waited, deadline: Deadline, *, changed: bool) -> Failed | TimedOut:
-    blockers: list[Blocker] = []
-    for ref in waited.pending:
-        try:
-            blockers += blockers_of(api, ref, waited.manifests.get(ref), waited.verdicts[ref])
-        except Unreachable as error:
-            blockers.append(Blocker(ref, Condition("Reachable", "False", message=error.message)))
-            break
-    else:
-        blockers = explained(deepest_first(blockers), unhealthy_packages(api))
-    facts = {"changed": changed, "blockers": [item.fact() for item in blockers]}
-    names = ", ".join(str(ref) for ref in waited.pending)
+    verdicts, blockers, unread = _causes(api, waited)
+    told = {"changed": changed, "blockers": blocker_facts(blockers)}
+    names = some(waited.pending)
     if any(verdict.phase is Phase.FAILED for verdict in waited.verdicts.values()):
-        return Failed(f"{names} can not become ready: {summary(blockers)}", next_step="mend it, run again", facts=facts)
-    return TimedOut(
-        f"{names} not ready after {deadline}: {summary(blockers)}",
-        next_step="mend what it names, or raise wait_timeout",
-        facts=facts,
-    )
+        return Failed(f"{names} can not become ready: {summary(blockers)}", next_step="mend it, run again", facts=told)
+    far = f" ({tally(verdicts)})" if len(verdicts) > NAMED else ""
+    why = [f"{names} not ready after {deadline}{far}: {summary(blockers)}", unread, api.strain()]
+    return TimedOut("; ".join(filter(None, why)), next_step="mend what it names, or raise wait_timeout", facts=told)
 
 
-def claim_fact(ref: ObjectRef, live: Manifest | None, blockers: Sequence[Blocker] = ()) -> dict[str, Any]:
+def _causes(api: Kubernetes, waited: Waited) -> tuple[Mapping[ObjectRef, Readiness], list[Blocker], str]:
+    """How each claim stands, what blocks them, causes first, and why that could not be read, if so.
+
+    A server that is too busy to tell what is behind many claims has shown a lot while they were awaited.
+    """
+    pending = {ref: waited.manifests.get(ref) for ref in waited.pending[:SELECTED]}
+    try:
+        found = look(api, pending)
+        verdicts = {**waited.verdicts, **{ref: standing.verdict for ref, standing in found.items()}}
+        return verdicts, explained(blockers_of(api, found), unhealthy_packages(api)), ""
+    except Unreachable as error:
+        seen = [blocker(waited.verdicts[ref].subject or ref, None, waited.verdicts[ref], depth=0) for ref in pending]
+        blockers = deepest_first(item for item in seen if item)
+        if waited.unheard:
+            silent = Blocker(waited.pending[0], Condition("Reachable", "False", message=error.message))
+            return waited.verdicts, [silent, *blockers], ""
+        return waited.verdicts, blockers, f"what is behind them could not be read any more: {error.message}"
+
+
+def claim_fact(
+    ref: ObjectRef, live: Manifest | None, blockers: Sequence[Blocker] = (), *, ready: bool
+) -> dict[str, Any]:
     """A claim as an entry of the result's ``claims``."""
     current = conditions(live or {})
+    fields = user_fields(live or {})
     status = (live or {}).get("status") or {}
     return {
         "api_version": ref.api_version,
@@ -281,11 +347,12 @@ def claim_fact(ref: ObjectRef, live: Manifest | None, blockers: Sequence[Blocker
         "name": ref.name,
         "exists": live is not None,
         "created": is_ours(live),
-        "ready": assess(live, CROSSPLANE_RULE).ready,
+        "ready": ready,
         "synced": "Synced" in current and current["Synced"].status == "True",
         "composite": composite_name(live or {}),
         "connection_secret": connection_secret_name(live or {}),
-        "parameters": (live or {}).get("spec", {}).get("parameters") or {},
+        "parameters": fields.pop("parameters", None) or {},
+        "spec": fields,
         "status": {key: value for key, value in status.items() if key not in ("conditions", "connectionDetails")},
         "blockers": [item.fact() for item in blockers],
     }

@@ -10,7 +10,7 @@ from dataclasses import astuple
 from typing import Any
 
 from ..._domain.errors import Failed, InvalidOption, NotServed, TimedOut
-from ..._domain.kubernetes.blockers import Blocker, blocker, summary
+from ..._domain.kubernetes.blockers import Blocker, blocker, blocker_facts, summary
 from ..._domain.kubernetes.creation import Kept, genuine, is_marked, is_ours, marked, why_foreign
 from ..._domain.kubernetes.entries import manifests_from
 from ..._domain.kubernetes.manifest import Manifest, ObjectRef, being_deleted, ref_of, uid
@@ -139,13 +139,13 @@ def _await_ready(
     if not waited.pending:
         return
     blockers = _blockers(waited)
-    facts = {"changed": changed, "blockers": [item.fact() for item in blockers]}
+    told = {"changed": changed, "blockers": blocker_facts(blockers)}
     if any(verdict.phase is Phase.FAILED for verdict in waited.verdicts.values()):
-        raise Failed(f"can not become ready: {summary(blockers)}", next_step="mend it and run again", facts=facts)
+        raise Failed(f"can not become ready: {summary(blockers)}", next_step="mend it and run again", facts=told)
     raise TimedOut(
         f"not ready after {deadline}: {summary(blockers)}",
         next_step="mend what it names, or raise wait_timeout",
-        facts=facts,
+        facts=told,
     )
 
 

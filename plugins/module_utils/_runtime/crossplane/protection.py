@@ -11,6 +11,7 @@ from ..._domain.crossplane.usage import KINDS, ends_with, is_protected, protects
 from ..._domain.errors import Forbidden, InUse, NotServed
 from ..._domain.kubernetes.manifest import Manifest, ObjectRef, ref_of
 from ..._domain.kubernetes.ports import Kubernetes
+from ..._domain.kubernetes.progress import some
 
 
 def require_unused(api: Kubernetes, going: Mapping[ObjectRef, Manifest]) -> None:
@@ -27,8 +28,8 @@ def require_unused(api: Kubernetes, going: Mapping[ObjectRef, Manifest]) -> None
     if found:
         names = sorted({str(ref_of(usage)) for _ref, usage in found})
         raise InUse(
-            "; ".join(spoken(usage, ref) for ref, usage in found),
-            next_step=f"nothing was deleted; remove {', '.join(names)} first",
+            some([spoken(usage, ref) for ref, usage in found]),
+            next_step=f"nothing was deleted; remove {some(names)} first",
         )
 
 

@@ -9,14 +9,15 @@ from collections.abc import Collection, Mapping, Sequence
 
 from ..._domain.crossplane.packages import explained
 from ..._domain.errors import Forbidden, NotServed, TimedOut, Unreachable
-from ..._domain.kubernetes.blockers import Blocker, deepest_first, summary
+from ..._domain.kubernetes.blockers import MOST_BLOCKERS, Blocker, blocker_facts, deepest_first, summary
 from ..._domain.kubernetes.contents import foreign, owners_elsewhere, why_occupied
 from ..._domain.kubernetes.manifest import Condition, Manifest, ObjectRef, being_deleted, conditions, finalizers, uid
 from ..._domain.kubernetes.ports import Kubernetes
+from ..._domain.kubernetes.progress import FOLLOWED, tally
 from ..._domain.kubernetes.readiness import Phase, Readiness
 from ..._domain.ports import Reporter
 from ..kubernetes.applying import Delete
-from ..kubernetes.waiting import BLAME_LIMIT, Deadline, Judge, Waited, await_all
+from ..kubernetes.waiting import Deadline, Judge, Waited, await_all
 from .claim_tree import real_blocker
 from .packages import unhealthy_packages
 
@@ -68,20 +69,22 @@ def await_gone(
     api: Kubernetes, objects: Mapping[ObjectRef, Manifest], deadline: Deadline, reporter: Reporter, *, changed: bool
 ) -> None:
     """Waits until the very objects given (by uid) no longer exist. Raises TimedOut naming what is left and why."""
-    waited = await_all(api, {ref: _gone(uid(manifest)) for ref, manifest in objects.items()}, deadline, reporter)
+    judges = {ref: _gone(uid(manifest)) for ref, manifest in objects.items()}
+    waited = await_all(api, judges, deadline, reporter, goal="gone")
     if not waited.pending:
         return
     depths = {ref: depth for depth, ref in enumerate(objects)}
     leftovers = [_leftover(ref, waited, depths[ref]) for ref in waited.pending]
-    # The deadline has passed: to say why is worth a little more.
-    leftovers, blockers = _causes(api.bounded_by(deadline.clock.monotonic() + BLAME_LIMIT), leftovers, waited)
+    api = api.bounded_by(deadline.last_moment)
+    leftovers, blockers = _causes(api, leftovers, waited)
+    far = f" ({tally(waited.verdicts, 'gone')})" if len(objects) > FOLLOWED else ""
     raise TimedOut(
-        f"not gone after {deadline}: {summary(blockers)}",
+        "; ".join(filter(None, [f"not gone after {deadline}{far}: {summary(blockers)}", api.strain()])),
         next_step="mend what it names; the deletion goes on by itself and the next run joins it",
         facts={
             "changed": changed,
-            "leftovers": [item.fact() for item in leftovers],
-            "blockers": [item.fact() for item in blockers],
+            "leftovers": blocker_facts(leftovers),
+            "blockers": blocker_facts(blockers),
         },
     )
 
@@ -90,7 +93,8 @@ def _causes(api: Kubernetes, leftovers: Sequence[Blocker], waited: Waited) -> tu
     """What is left, the real objects of what is left included; and that with the packages that should have acted."""
     deepest = max(item.depth for item in leftovers)
     try:
-        real = [real_blocker(api, waited.manifests.get(item.ref), deepest)[0] for item in leftovers]
+        first = deepest_first(leftovers)[:MOST_BLOCKERS]
+        real = [real_blocker(api, waited.manifests.get(item.ref), deepest)[0] for item in first]
         packages = unhealthy_packages(api)
     except Unreachable:
         real, packages = [], []

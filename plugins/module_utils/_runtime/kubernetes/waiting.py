@@ -12,6 +12,7 @@ from typing import Protocol
 from ..._domain.errors import Unreachable
 from ..._domain.kubernetes.manifest import Manifest, ObjectRef
 from ..._domain.kubernetes.ports import Kubernetes, Seen
+from ..._domain.kubernetes.progress import FOLLOWED, tally
 from ..._domain.kubernetes.readiness import Phase, Readiness
 from ..._domain.ports import Clock, Reporter
 from ..._domain.text import inert
@@ -20,11 +21,15 @@ from ..._domain.units import spoken
 # A failure ends the wait once it has lasted this long, in seconds: an object may be seen in the middle of a change.
 CONFIRMATION = 2.0
 
-# How long reading what blocks may take once the wait is over, in seconds.
+# How long reading what blocks may take once the wait is over, in seconds; or that part of a longer limit.
 BLAME_LIMIT = 10.0
+BLAME_PART = 0.1
 
 # How many objects get a thorough look whenever nothing new is heard, so that a second of silence costs few requests.
 THOROUGH_LOOKS = 3
+
+# Between two lines that count objects instead of naming each, in seconds.
+COUNT_INTERVAL = 5.0
 
 # A server that can not be heard is worth a line only when it lasts, and then from time to time.
 TROUBLE_INTERVAL = 10.0
@@ -61,29 +66,42 @@ class Deadline:
     def passed(self) -> bool:
         return self.elapsed >= self.limit
 
+    @property
+    def last_moment(self) -> float:
+        """Until when it may be read why the wait was in vain: to say so is worth a little more than the limit."""
+        return self.clock.monotonic() + max(BLAME_LIMIT, self.limit * BLAME_PART)
+
     def __str__(self) -> str:
         return f"{spoken(self.elapsed)} of {spoken(self.limit)}"
 
 
 @dataclass(frozen=True)
 class Waited:
-    """How a wait ended: the last state and verdict of every object, and whether the deadline ended it."""
+    """How a wait ended: the last state and verdict of every object, and whether the server could not be heard."""
 
     manifests: Mapping[ObjectRef, Manifest | None]
     verdicts: Mapping[ObjectRef, Readiness]
+    unheard: bool = False
 
     @property
     def pending(self) -> list[ObjectRef]:
         return [ref for ref, verdict in self.verdicts.items() if not verdict.ready]
 
 
-def await_all(api: Kubernetes, judges: Mapping[ObjectRef, Judge], deadline: Deadline, reporter: Reporter) -> Waited:
+def await_all(
+    api: Kubernetes,
+    judges: Mapping[ObjectRef, Judge],
+    deadline: Deadline,
+    reporter: Reporter,
+    goal: str = "ready",
+) -> Waited:
     """Watches until every object is ready, one has failed, or the deadline has passed.
 
     A judge is asked whenever its object changes and, until it is satisfied, thoroughly and in turn with the others
-    while there is nothing new: the reason why an object does not change is to be found behind it.
+    while there is nothing new: the reason why an object does not change is to be found behind it. Of many objects the
+    first changes are said one by one; then it is counted how many have reached the ``goal``.
     """
-    wait = _Wait(judges, deadline, reporter)
+    wait = _Wait(judges, deadline, reporter, goal)
     if judges:
         with api.watch(list(judges)) as stream:
             for message in stream:
@@ -93,14 +111,18 @@ def await_all(api: Kubernetes, judges: Mapping[ObjectRef, Judge], deadline: Dead
                     wait.silence(message.trouble)
                 if wait.over or deadline.passed:
                     break
-    return Waited(wait.manifests, wait.verdicts)
+    return Waited(wait.manifests, wait.verdicts, wait.unheard)
 
 
 class _Wait:
-    def __init__(self, judges: Mapping[ObjectRef, Judge], deadline: Deadline, reporter: Reporter) -> None:
+    def __init__(self, judges: Mapping[ObjectRef, Judge], deadline: Deadline, reporter: Reporter, goal: str) -> None:
         self._judges = judges
         self._deadline = deadline
         self._reporter = reporter
+        self._goal = goal
+        self._changes = 0
+        self._uncounted = False
+        self._counted_at = 0.0
         self._trouble_since: float | None = None
         self._trouble_said = 0.0
         self._turn = 0
@@ -114,10 +136,15 @@ class _Wait:
         failed = any(now - since >= CONFIRMATION for since in self._failing_since.values())
         return failed or all(verdict.ready for verdict in self.verdicts.values())
 
+    @property
+    def unheard(self) -> bool:
+        return self._trouble_since is not None
+
     def seen(self, ref: ObjectRef, manifest: Manifest | None) -> None:
         self._heard()
         self.manifests[ref] = manifest
         self._judge(ref, thorough=False)
+        self._count()
 
     def silence(self, trouble: str) -> None:
         if trouble:
@@ -129,6 +156,7 @@ class _Wait:
         if all(answered):
             self._heard()
         self._turn += THOROUGH_LOOKS
+        self._count()
 
     def _heard(self) -> None:
         if self._trouble_since is not None:
@@ -143,13 +171,26 @@ class _Wait:
             self._say_trouble(error.message)
             return False
         if str(verdict) != str(self.verdicts[ref]):
-            self._say(f"{ref}: {_spoken_verdict(verdict)}")
+            self._tell(ref, verdict)
         self.verdicts[ref] = verdict
         if verdict.phase is Phase.FAILED:
             self._failing_since.setdefault(ref, self._deadline.elapsed)
         else:
             self._failing_since.pop(ref, None)
         return True
+
+    def _tell(self, ref: ObjectRef, verdict: Readiness) -> None:
+        self._changes += 1
+        if len(self._judges) <= FOLLOWED or self._changes <= FOLLOWED or verdict.phase is Phase.FAILED:
+            self._say(f"{ref}: {_spoken_verdict(verdict)}")
+        else:
+            self._uncounted = True
+
+    def _count(self) -> None:
+        if self._uncounted and (self.over or self._deadline.elapsed - self._counted_at >= COUNT_INTERVAL):
+            self._uncounted = False
+            self._counted_at = self._deadline.elapsed
+            self._say(tally(self.verdicts, self._goal))
 
     def _say_trouble(self, trouble: str) -> None:
         if self._deadline.passed:

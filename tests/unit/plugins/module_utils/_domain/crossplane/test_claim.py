@@ -12,7 +12,8 @@ from ansible_collections.pnow.infra.plugins.module_utils._domain.crossplane.clai
     claim_from,
     composite_name,
     composite_ref,
-    lags_behind,
+    lagging,
+    not_kept,
     require_place,
     resource_refs,
 )
@@ -180,7 +181,78 @@ def test_a_claim_that_is_not_bound_has_no_composite() -> None:
     )
 
 
-def test_a_composite_with_other_parameters_lags_behind() -> None:
-    claim = {"spec": {"parameters": {"size": "medium"}}}
-    assert lags_behind({"spec": {"parameters": {"size": "small"}}}, claim)
-    assert not lags_behind({"spec": {"parameters": {"size": "medium"}}}, claim)
+@pytest.mark.parametrize(
+    ("composite", "fields"),
+    [
+        ({"parameters": {"size": "medium"}, "replicas": 2}, []),
+        ({"parameters": {"size": "small"}, "replicas": 2}, ["parameters"]),
+        ({"parameters": {"size": "medium"}, "replicas": 1}, ["replicas"]),
+        ({"parameters": {"size": "medium"}}, ["replicas"]),
+        ({"parameters": {"size": "medium"}, "replicas": 2, "image": "of before"}, ["image"]),
+        (
+            {"parameters": {"size": "medium"}, "replicas": 2, "claimRef": {}, "resourceRefs": [], "compositionRef": {}},
+            [],
+        ),
+    ],
+)
+def test_a_composite_with_other_fields_lags_behind(composite: dict[str, Any], fields: list[str]) -> None:
+    claim = {"spec": {"parameters": {"size": "medium"}, "replicas": 2, "resourceRef": {}, "compositeDeletePolicy": "F"}}
+    assert lagging({"spec": composite}, claim) == fields
+
+
+@pytest.mark.parametrize(
+    ("claim", "composite", "fields"),
+    [
+        ({"compositionRef": {"name": "b"}}, {"compositionRef": {"name": "a"}}, ["compositionRef"]),
+        ({"compositionRef": {"name": "a"}}, {"compositionRef": {"name": "a"}}, []),
+        ({}, {"compositionRef": {"name": "a"}, "compositionUpdatePolicy": "Automatic"}, []),
+        ({"parameters": {}}, {}, []),
+    ],
+)
+def test_what_crossplane_passes_on_is_waited_for(
+    claim: dict[str, Any], composite: dict[str, Any], fields: list[str]
+) -> None:
+    assert lagging({"spec": composite}, {"spec": claim}) == fields
+
+
+def test_fields_directly_under_spec() -> None:
+    """As they are, also what counts as nothing in Python."""
+    options = {**OPTIONS, "spec": {"image": "nginx", "replicas": 0}, "parameters": {"size": "small"}}
+    assert claim_from(options, 0).manifest(Style.NAMESPACED)["spec"] == {
+        "image": "nginx",
+        "replicas": 0,
+        "parameters": {"size": "small"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("parameters", "use option parameters instead"),
+        ("compositionRef", "use option composition_ref instead"),
+        ("writeConnectionSecretToRef", "use option connection_secret instead"),
+        ("crossplane", "use option composition_selector and its siblings instead"),
+        ("compositeDeletePolicy", "leave it out"),
+    ],
+)
+def test_a_field_with_an_option_of_its_own_is_refused_in_spec(name: str, says: str) -> None:
+    with pytest.raises(InvalidOption) as caught:
+        claim_from({**OPTIONS, "spec": {name: {}}}, 3)
+    assert str(caught.value).startswith(f"claims[3].spec.{name} is ")
+    assert str(caught.value).endswith(says)
+
+
+@pytest.mark.parametrize(
+    ("stored", "live", "fields"),
+    [
+        ({"motto": "new"}, {"parameters": {"size": "small"}, "motto": "new", "resourceRef": {}}, []),
+        ({"motto": "NEW"}, {"parameters": {"size": "small"}, "motto": "NEW", "by": "default"}, []),
+        ({"motto": "new"}, {"parameters": {"size": "small"}, "motto": "old"}, ["spec.motto"]),
+        ({"motto": "new"}, {"parameters": {"size": "small"}}, ["spec.motto"]),
+        ({}, {"parameters": {"size": "small"}}, ["spec.motto"]),
+        ({}, {}, ["spec.motto", "spec.parameters.size"]),
+    ],
+)
+def test_what_was_not_kept(stored: dict[str, Any], live: dict[str, Any], fields: list[str]) -> None:
+    wanted = {"spec": {"parameters": {"size": "small", "pruned": None}, "motto": "new"}}
+    assert not_kept(wanted, {"spec": stored}, {"spec": live}) == fields

@@ -53,10 +53,18 @@ def test_info_lists_by_kind(clock: ScriptedClock, reporter: ScriptedReporter) ->
         "namespace": "dev",
         "label_selectors": ["a=b", "c"],
     }
-    api = server(clock, claim(**GOOD))
+    api = server(clock, claim(**GOOD), composite(**GOOD), role(**GOOD))
     outcome = describe_claims(request(reporter, wait=False, **options), api, clock)
     assert [item["name"] for item in outcome.facts["claims"]] == ["dev-database"]
-    assert api.requests == ["list PostgreSQLInstance dev/a=b,c"]
+    assert api.requests == ["list PostgreSQLInstance dev/a=b,c", f"get {COMPOSITE}", f"get {ROLE}"]
+
+
+def test_info_of_fields_directly_under_spec(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
+    staging = {**claim(**GOOD), "spec": {"environment": "staging", "replicas": 0}}
+    listed = {"claims": None, "api_version": GROUP, "kind": CLAIM.kind, "namespace": None, "label_selectors": []}
+    wanted = request(reporter, wait=False, **listed, environment="staging")
+    (told,) = describe_claims(wanted, server(clock, staging), clock).facts["claims"]
+    assert (told["parameters"], told["spec"]) == ({}, {"environment": "staging", "replicas": 0})
 
 
 def test_info_lists_by_environment(clock: ScriptedClock, reporter: ScriptedReporter) -> None:

@@ -14,13 +14,15 @@ from ansible_collections.pnow.infra.plugins.module_utils._domain.errors import (
     InfraError,
     InvalidOption,
     NotServed,
+    OtherVersion,
     TimedOut,
     Unreachable,
 )
 from ansible_collections.pnow.infra.plugins.module_utils._domain.kubernetes.creation import NOT_OURS, is_ours
 from ansible_collections.pnow.infra.plugins.module_utils._domain.kubernetes.findings import Finding, Invalid
 from ansible_collections.pnow.infra.plugins.module_utils._domain.kubernetes.gitops import GitOpsOwned
-from ansible_collections.pnow.infra.plugins.module_utils._domain.kubernetes.manifest import Manifest
+from ansible_collections.pnow.infra.plugins.module_utils._domain.kubernetes.manifest import Manifest, ObjectRef
+from ansible_collections.pnow.infra.plugins.module_utils._runtime.crossplane.claim_info import describe_claims
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.crossplane.claims import reconcile_claims
 from tests.unit.plugins.claims import (
     CLAIM,
@@ -56,25 +58,84 @@ def test_a_new_claim_is_applied_once_and_awaited(clock: ScriptedClock, reporter:
     assert outcome.facts["claims"][0]["status"] == {"database": {"name": "dev-db"}}
 
 
-def test_a_claim_as_wanted_costs_one_read(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
-    api = server(clock, claim(**GOOD))
+BEHIND = [f"get {COMPOSITE}", f"get {ROLE}"]
+
+
+def test_a_claim_as_wanted_costs_a_read_of_it_and_of_what_is_behind_it(
+    clock: ScriptedClock, reporter: ScriptedReporter
+) -> None:
+    api = server(clock, claim(**GOOD), composite(**GOOD), role(**GOOD))
     outcome = reconcile_claims(request(reporter, claims=[OPTIONS]), api, clock)
     assert not outcome.plan.changed
     assert outcome.plan.diff == []
-    assert api.requests == [f"get {CLAIM}"]
+    assert api.requests == [f"get {CLAIM}", *BEHIND]
 
 
-def test_three_claims_as_wanted_cost_one_list(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
-    names = ["a", "b", "c"]
-    live = []
-    for name in names:
-        manifest = claim(**GOOD)
-        manifest["metadata"]["name"] = name
-        live.append(manifest)
-    api = server(clock, *live)
-    options = [{**OPTIONS, "name": name} for name in names]
-    assert not reconcile_claims(request(reporter, claims=options), api, clock).plan.changed
-    assert len(api.requests) == 1
+# One state, one verdict
+
+
+def unsynced(manifest: Manifest, message: str) -> Manifest:
+    """As it was before it could not be brought up to date: still ready."""
+    synced = manifest["status"]["conditions"][0]
+    manifest["status"]["conditions"][0] = {**synced, "status": "False", "reason": "ReconcileError", "message": message}
+    return manifest
+
+
+LOST = unsynced(composite(**GOOD), 'cannot get Composition: compositions "widget-nosuch" not found')
+STUCK = unsynced(role(**GOOD), "cannot alter role: connection refused")
+
+
+@pytest.mark.parametrize(
+    ("behind", "error", "named"),
+    [([LOST, role(**GOOD)], Failed, COMPOSITE), ([composite(**GOOD), STUCK], TimedOut, ROLE)],
+    ids=["composite", "managed resource"],
+)
+@pytest.mark.parametrize("size", ["small", "medium"], ids=["nothing to do", "a change"])
+def test_a_claim_that_calls_itself_ready_is_not_believed(
+    size: str, behind: list[Manifest], error: type[InfraError], named: ObjectRef, clock: ScriptedClock
+) -> None:
+    """Whether the run writes or not, waits or not, or only reads."""
+    reporter = ScriptedReporter()
+    for manifest in behind:
+        if manifest["kind"] == COMPOSITE.kind:
+            manifest["spec"]["parameters"] = {"size": size}
+    settled = put(claim(size, 2, **GOOD), *behind)
+    options = {**OPTIONS, "parameters": {"size": size}}
+    api = server(clock, claim(**GOOD), *behind, script=[settled])
+    with pytest.raises(error, match=str(named)):
+        reconcile_claims(request(reporter, claims=[options]), api, clock)
+    for checked in (True, False):
+        again = reconcile_claims(request(reporter, claims=[options], wait=False, check_mode=checked), api, clock)
+        assert not again.plan.changed
+        assert not again.facts["claims"][0]["ready"]
+    told = describe_claims(request(reporter, claims=[NAME], wait=False), api, clock).facts["claims"][0]
+    assert (told["ready"], told["blockers"][0]["name"]) == (False, named.name)
+    with pytest.raises(error, match=str(named)):
+        reconcile_claims(request(reporter, claims=[options]), api, clock)
+
+
+def test_a_claim_that_nobody_has_looked_at_is_blamed_before_its_composite(
+    clock: ScriptedClock, reporter: ScriptedReporter
+) -> None:
+    behind = [composite(**GOOD), role(**GOOD)]
+    unseen = claim("medium", **GOOD)
+    unseen["metadata"]["generation"] = 2
+    medium = {**OPTIONS, "parameters": {"size": "medium"}}
+    with pytest.raises(TimedOut, match=rf"{CLAIM} Synced=Unknown ObservedGenerationIsOld: its controller") as caught:
+        reconcile_claims(request(reporter, claims=[medium]), server(clock, unseen, *behind), clock)
+    assert [item["kind"] for item in caught.value.facts["blockers"]] == [CLAIM.kind, COMPOSITE.kind]
+
+
+def test_who_may_not_look_behind_claims_is_told_so(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
+    api = server(clock, claim(**GOOD), composite(**GOOD), role(**GOOD))
+    api.refuses[f"get {COMPOSITE.kind}"] = Forbidden("may not get it")
+    facts = reconcile_claims(request(reporter, claims=[OPTIONS], wait=False), api, clock).facts
+    assert facts["claims"][0]["ready"]
+    assert describe_claims(request(reporter, claims=[NAME], wait=False), api, clock).facts["claims"][0]["ready"]
+    only = "whether claims are ready is only known from what they say of themselves: may not get it"
+    assert reporter.warnings == [only, only]
+    with pytest.raises(Forbidden):
+        reconcile_claims(request(reporter, claims=[OPTIONS]), api, clock)
 
 
 def test_check_mode_predicts_the_real_run_and_writes_nothing(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
@@ -118,7 +179,7 @@ def test_a_changed_claim_is_not_ready_before_everything_behind_it_is(
 
 
 def test_behind_a_settled_claim_nobody_looks_again(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
-    other = {**claim(Synced="True", Ready="False"), "spec": {}}
+    other = {**claim(Synced="True", Ready="False"), "spec": {"parameters": {"size": "small"}}}
     other["metadata"] = {**other["metadata"], "name": "other", "uid": "uid-other"}
     ready = put(claim(**GOOD), composite(**GOOD), role(**GOOD))
     published = claim(**GOOD)
@@ -500,6 +561,34 @@ def test_two_composites_of_one_claim_are_told_when_there_is_a_reason_to_look(
     except TimedOut:
         assert status == "False"
     assert reporter.warnings == warnings
+
+
+def test_a_claim_that_is_ready_for_something_else_is_not_done(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
+    api = server(clock, script=[put(claim("medium", 2, **GOOD), composite("medium", **GOOD), role(**GOOD))])
+    with pytest.raises(Failed, match=r"is ready, but spec\.parameters\.size did not stay as it was") as caught:
+        reconcile_claims(request(reporter, claims=[OPTIONS]), api, clock)
+    assert caught.value.facts["changed"]
+
+
+def test_what_was_applied_in_another_version_is_said_again_first(
+    clock: ScriptedClock, reporter: ScriptedReporter
+) -> None:
+    def remembers(manifest: Manifest) -> Manifest:
+        sizes.append(manifest["spec"]["parameters"]["size"])
+        if "small" not in sizes:
+            raise OtherVersion("failed to prune fields")
+        return manifest
+
+    sizes: list[str] = []
+    ready = put(claim("medium", 2, **GOOD), composite("medium", **GOOD), role(**GOOD))
+    before = claim(**GOOD)
+    size = {"f:spec": {"f:parameters": {"f:size": {}}}}
+    before["metadata"]["managedFields"] = [{"manager": "pnow.infra", "operation": "Apply", "fieldsV1": size}]
+    api = server(clock, before, script=[ready])
+    api.stores = remembers
+    options = {**OPTIONS, "parameters": {"size": "medium"}}
+    assert reconcile_claims(request(reporter, claims=[options]), api, clock).plan.changed
+    assert sizes == ["medium", "medium", "small", "medium"]  # the first is only asked for
 
 
 # Claims of somebody else's

@@ -92,10 +92,12 @@ def test_a_composite_without_a_claim_is_awaited_with_all_it_is_composed_of(
     assert clock.now == 3
 
 
-def test_a_composite_as_wanted_costs_one_read(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
-    api = modern(clock, made(**GOOD))
+def test_a_composite_as_wanted_costs_a_read_of_it_and_of_what_it_is_composed_of(
+    clock: ScriptedClock, reporter: ScriptedReporter
+) -> None:
+    api = modern(clock, made(**GOOD), beside(**GOOD), secret())
     assert not reconcile_claims(request(reporter, claims=[MADE_NAME]), api, clock).plan.changed
-    assert api.requests == [f"get {MADE}"]
+    assert sorted(api.requests) == sorted(f"get {ref}" for ref in (MADE, ROLE_BESIDE, SECRET))
 
 
 def test_absent_follows_what_a_composite_is_composed_of(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
