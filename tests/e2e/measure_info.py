@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`measure_info.py NAMESPACE LABEL`: what listing claims by the engine of module ``xrd_claim_info`` takes in memory.
 
-Prints as JSON how many claims were found, and how many bytes were in use at the peak beyond what the result takes.
+Prints as JSON how many claims were found, how many bytes the result takes, and how many were in use at the peak beyond.
 """
 
 from __future__ import annotations
@@ -31,4 +31,4 @@ options = validator.validate({**wanted, "namespace": namespace, "label_selectors
 tracemalloc.start()
 result = execute(TASK, options, check_mode=False, reporter=Quiet())
 held, peak = tracemalloc.get_traced_memory()
-print(json.dumps({"claims": len(result["claims"]), "beyond": peak - held}))
+print(json.dumps({"claims": len(result["claims"]), "result": held, "beyond": peak - held}))

@@ -68,5 +68,7 @@ def test_a_thousand_claims_take_a_page_of_memory() -> None:
     assert (requests_for_few[EVENTS], requests_for_many[EVENTS]) == (PAGE, COUNT)
     constant = requests_for_few - Counter({LIST: 2, EVENTS: PAGE})
     assert requests_for_many - Counter({LIST: COUNT // PAGE, EVENTS: COUNT}) == constant
-    # Two pages at a time, the one that is being read and the one before, where all claims would take ten times as much.
-    assert many["beyond"] < 3 * few["beyond"]
+    # Two pages at a time, the one that is being read and the one before, where all claims would take ten times as much;
+    # and when they are read the result once more, for what is redacted is a copy.
+    assert many["beyond"] < max(3 * few["beyond"], 1.2 * many["result"]), (few, many)
+    assert many["beyond"] < 5 * few["beyond"], (few, many)
