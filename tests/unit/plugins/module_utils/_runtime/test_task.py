@@ -8,6 +8,7 @@ import json
 
 import pytest
 from ansible.module_utils import basic
+from ansible.module_utils.common.parameters import PASS_VARS
 
 from ansible_collections.pnow.infra.plugins.module_utils._domain.errors import Rejected
 from ansible_collections.pnow.infra.plugins.module_utils._domain.plan import Action, Plan
@@ -90,7 +91,9 @@ def test_the_module_door_shows_options_without_secrets_and_a_true_result(
 ) -> None:
     """AnsibleModule alone would make another number of 5432 for a password of 5, and a text of a count."""
     options = {"token": "5", "port": 5432, "roles": [{"password": "open sesame"}], "name": "5-open sesame"}
-    sent = {"ANSIBLE_MODULE_ARGS": {**options, "_ansible_inject_invocation": True}}
+    # Older versions always show the invocation, and know no option for it.
+    asked = {"_ansible_inject_invocation": True} if "inject_invocation" in PASS_VARS else {}
+    sent = {"ANSIBLE_MODULE_ARGS": {**options, **asked}}
     monkeypatch.setattr(basic, "_ANSIBLE_ARGS", json.dumps(sent).encode())
     monkeypatch.setattr(basic, "_ANSIBLE_PROFILE", "legacy", raising=False)
     arguments = {**ARGUMENTS, "port": {"type": "int"}, "name": {"type": "str"}}
