@@ -353,7 +353,7 @@ from ansible_collections.pnow.infra.plugins.module_utils._clients.clock import S
 from ansible_collections.pnow.infra.plugins.module_utils._clients.kubernetes import api as kubernetes
 from ansible_collections.pnow.infra.plugins.module_utils._clients.postgresql.sessions import PostgreSQLServers
 from ansible_collections.pnow.infra.plugins.module_utils._clients.vault import api as vault
-from ansible_collections.pnow.infra.plugins.module_utils._runtime.arguments import KUBERNETES, STATE, VAULT
+from ansible_collections.pnow.infra.plugins.module_utils._runtime.arguments import ADOPT, KUBERNETES, STATE, VAULT
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.task import Outcome, Request, Task, run_module
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.vault.registration import reconcile_registration
 
@@ -404,6 +404,7 @@ TASK = Task(
     arguments={
         **VAULT,
         **STATE,
+        **ADOPT,
         "kubernetes": {"type": "dict", "apply_defaults": True, "options": KUBERNETES},
         "connection_secret": {"type": "dict", "no_log": False, "options": SECRET},
         "name": {"type": "str", "required": True},
@@ -413,7 +414,6 @@ TASK = Task(
         "vault_path": {"type": "str"},
         "roles": {"type": "list", "elements": "dict", "default": [], "options": ROLE},
         "purge_roles": {"type": "bool", "default": False},
-        "adopt": {"type": "bool", "default": False},
         "verify": {"type": "str", "choices": ["changed", "always", "never"], "default": "changed"},
     },
     reconcile=reconcile,

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from ..._domain.errors import InvalidOption
+from ..._domain.plain import plain
 from ..._domain.plan import Plan
 from ..._domain.vault.fields import is_empty, is_same, is_secret, secrets_in, shown, told
 from ..._domain.vault.ports import Data, Engine, Vault
@@ -27,7 +28,8 @@ _MOUNTED = re.compile(r"sys/(mounts|auth)/.*(?<!/tune)")
 
 def reconcile_object(request: Request, vault: Vault) -> Outcome:
     """Brings the given fields of what is at a path to their values, or the path to nothing."""
-    wanted = {name: value for name, value in request.options["fields"].items() if value is not None}
+    fields = plain(request.options["fields"], "fields")
+    wanted = {name: value for name, value in fields.items() if value is not None}
     for secret in secrets_in(wanted):
         request.redactor.remember(secret)
     thing = _Object(request, vault, _checked_path(request.options["path"]), wanted)

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
 
 from ansible_collections.pnow.infra.plugins.module_utils._domain.errors import InvalidOption
-from ansible_collections.pnow.infra.plugins.module_utils._domain.redact import HIDDEN, Redactor
-from ansible_collections.pnow.infra.plugins.module_utils._domain.vault.fields import HIDDEN_NEW
+from ansible_collections.pnow.infra.plugins.module_utils._domain.redact import HIDDEN, HIDDEN_NEW, Redactor
 from ansible_collections.pnow.infra.plugins.module_utils._domain.vault.ports import Engine
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.task import Outcome, Request
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.vault.objects import reconcile_object
@@ -195,3 +195,11 @@ def test_an_engine_that_is_mounted_is_changed_elsewhere(check_mode: bool) -> Non
         run(vault, path="sys/mounts/x", fields={"type": "kv", "description": "new"}, check_mode=check_mode)
     assert vault.writes == []
     assert not run(vault, path="sys/mounts/x", fields={"type": "kv"}).plan.changed
+
+
+@pytest.mark.parametrize("value", [date(2026, 1, 1), float("nan"), {"a", "b"}])
+def test_what_json_does_not_have_is_named(value: Any) -> None:
+    vault = ScriptedVault()
+    with pytest.raises(InvalidOption, match=r"^fields\.nested\.since is "):
+        run(vault, fields={"nested": {"since": value}})
+    assert vault.requests == []
