@@ -151,6 +151,22 @@ def test_an_environment_orders_in_its_own_namespace() -> None:
     assert "Ready" in proof()
 
 
+@pytest.mark.skipif(STYLE == "claims", reason="the platform has claims deleted in the foreground")
+def test_a_composite_that_kubectl_deletes_takes_everything_along() -> None:
+    """In the background: it is gone at once, its database follows, and the roles after that."""
+    environment = "pr-7501"
+    place = ("--namespace", environment)
+    ask("kubectl", "create", "namespace", environment)
+    ordered = {**CLAIM, "name": "database", "namespace": environment}
+    assert run("xrd_claim", claims=[{**ordered, "parameters": {**PARAMETERS, "environment": environment}}])["changed"]
+    ask("kubectl", "delete", *place, f"postgresqlinstances.database.{DOMAIN}", "database", "--cascade=background")
+    role = f"roles.postgresql.sql.m.crossplane.io/{environment}-user"
+    ask("kubectl", "wait", "--for=delete", role, *place, "--timeout=5m")
+    left = "SELECT datname FROM pg_database UNION SELECT rolname FROM pg_roles"
+    assert environment not in psql(left)
+    ask("kubectl", "delete", "namespace", environment)
+
+
 def test_nothing_is_left() -> None:
     """Nothing but the volume with dumps, on purpose: with claims it is the platform's, else it keeps the namespace."""
     play("delete", f"--extra-vars=confirm={ENVIRONMENT}")
