@@ -15,10 +15,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from ..redact import HIDDEN
+from ..redact import HIDDEN, HIDDEN_NEW
 from .values import as_list
-
-HIDDEN_NEW = f"{HIDDEN} (new)"
 
 # How the fields are called that Vault takes and does not give back, in all its engines.
 _SECRET = re.compile(

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.pnow.infra.plugins.module_utils._domain.redact import HIDDEN
+from ansible_collections.pnow.infra.plugins.module_utils._domain.redact import HIDDEN, HIDDEN_NEW
 from ansible_collections.pnow.infra.plugins.module_utils._domain.vault.fields import (
-    HIDDEN_NEW,
     is_empty,
     is_same,
     is_secret,

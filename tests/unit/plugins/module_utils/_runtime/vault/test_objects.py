@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.pnow.infra.plugins.module_utils._domain.errors import InvalidOption
-from ansible_collections.pnow.infra.plugins.module_utils._domain.redact import HIDDEN, Redactor
-from ansible_collections.pnow.infra.plugins.module_utils._domain.vault.fields import HIDDEN_NEW
+from ansible_collections.pnow.infra.plugins.module_utils._domain.redact import HIDDEN, HIDDEN_NEW, Redactor
 from ansible_collections.pnow.infra.plugins.module_utils._domain.vault.ports import Engine
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.task import Outcome, Request
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.vault.objects import reconcile_object
