@@ -19,7 +19,7 @@ from ..._domain.kubernetes.progress import FOLLOWED
 from ..._domain.kubernetes.versions import said_again
 from ..._domain.plan import Action
 from ..._domain.ports import Clock, Reporter
-from ..._domain.redact import HIDDEN
+from ..._domain.redact import HIDDEN, HIDDEN_NEW
 from ..task import Request
 from .asking import Judge
 
@@ -182,7 +182,7 @@ def _without_secrets(kind: str, before: dict[str, Any], after: dict[str, Any]) -
         return before, after
     old, new = before.get("data") or {}, after.get("data") or {}
     hidden_before = dict.fromkeys(old, HIDDEN)
-    hidden_after = {key: HIDDEN if old.get(key) == new[key] else f"{HIDDEN} (new)" for key in new}
+    hidden_after = {key: HIDDEN if old.get(key) == new[key] else HIDDEN_NEW for key in new}
     return (
         {**before, "data": hidden_before} if old else before,
         {**after, "data": hidden_after} if new else after,
