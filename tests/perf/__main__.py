@@ -145,17 +145,20 @@ def creation(folder: Path, rounds: int) -> Iterator[list[Contest]]:
 def deletion(folder: Path, rounds: int) -> Iterator[list[Contest]]:
     """What was made is removed, down to the last managed resource, in both styles; a ratio of our own two halves."""
     _bootstrap("namespaced", NAMESPACED)
-    kinds = (("with a backup", 1, True), (f"of {CREATED}", CREATED, False))
-    with _namespace(NAMESPACE), _namespace(*(f"pr-{number}" for number in range(20_001, 20_001 + CREATED))):
-        yield [
-            _made_and_removed(f"{name}, {style}", _inputs(folder, claims), rounds)
-            for name, count, backup in kinds
-            for style, claims in (
-                ("claims", _claims(10_000, count, NAMESPACE, backup=backup)),
-                ("namespaced", _claims(20_000, count, backup=backup, domain=NAMESPACED)),
-            )
-        ]
-        _run(["kubectl", "delete", "persistentvolumeclaim", "pr-10001-backup", "--namespace", PLATFORM])
+    kinds = (("One with a backup", 1, True), (f"{CREATED}", CREATED, False))
+    try:
+        with _namespace(NAMESPACE, *(f"pr-{number}" for number in range(20_001, 20_001 + CREATED))):
+            yield [
+                _made_and_removed(f"{name}, {style}", _inputs(folder, claims), rounds)
+                for name, count, backup in kinds
+                for style, claims in (
+                    ("claims", _claims(10_000, count, NAMESPACE, backup=backup)),
+                    ("composites", _claims(20_000, count, backup=backup, domain=NAMESPACED)),
+                )
+            ]
+    finally:
+        volume = ["persistentvolumeclaim", "pr-10001-backup"]
+        _run(["kubectl", "delete", *volume, "--namespace", PLATFORM, "--ignore-not-found"])
 
 
 def _made_and_removed(title: str, claims: Path, rounds: int) -> Contest:
