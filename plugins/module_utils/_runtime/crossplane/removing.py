@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 
 from ..._domain.crossplane.packages import explained
-from ..._domain.errors import Forbidden, NotServed, TimedOut, Unreachable
+from ..._domain.errors import DryRunRefused, Forbidden, NotServed, TimedOut, Unreachable
 from ..._domain.kubernetes.blockers import MOST_BLOCKERS, Blocker, blocker_facts, deepest_first, summary
 from ..._domain.kubernetes.contents import foreign, owners_elsewhere, why_occupied
 from ..._domain.kubernetes.manifest import Condition, Manifest, ObjectRef, being_deleted, conditions, finalizers, uid
@@ -23,9 +24,13 @@ from .packages import unhealthy_packages
 
 
 def require_deletable(api: Kubernetes, deletions: Sequence[Delete]) -> None:
-    """Raises what the API server would say to one of the deletions, so that nothing is deleted by half."""
+    """Raises what the API server would say to one of the deletions, so that nothing is deleted by half.
+
+    What can not be tried, because of a webhook that does more than judge, shows when it is done.
+    """
     for deletion in deletions:
-        api.delete(deletion.ref, uid=deletion.uid, dry_run=True)
+        with suppress(DryRunRefused):
+            api.delete(deletion.ref, uid=deletion.uid, dry_run=True)
 
 
 def delete_all(api: Kubernetes, deletions: Sequence[Delete]) -> None:

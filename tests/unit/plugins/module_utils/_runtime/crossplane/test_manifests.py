@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.pnow.infra.plugins.module_utils._domain.errors import (
+    DryRunRefused,
     Forbidden,
     InvalidOption,
     NotServed,
@@ -222,6 +223,13 @@ def test_a_namespace_whose_contents_are_not_known_is_kept(clock: ScriptedClock, 
     asked = request(reporter, state="absent", manifests=[NAMESPACE])
     assert not reconcile_manifests(asked, api, clock).plan.changed
     assert "jane may not list secrets in namespace dev" in reporter.warnings[0]
+
+
+def test_a_deletion_that_can_not_be_tried_is_made(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
+    api = ScriptedKubernetes(clock, ours(SECRET), script=[lambda server: server.objects.clear()])
+    api.refuses["try delete"] = DryRunRefused("a webhook does not support dry run")
+    reconcile_manifests(request(reporter, state="absent", manifests=[SECRET]), api, clock)
+    assert api.writes == ["delete Secret dev/admin"]
 
 
 def test_nobody_brings_a_mark(clock: ScriptedClock, reporter: ScriptedReporter) -> None:
