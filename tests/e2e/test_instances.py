@@ -13,6 +13,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing
 
 import psycopg
 import pytest
@@ -173,16 +174,17 @@ def test_both_are_deleted_in_order() -> None:
     in_ipv6 = base64.b64encode(f"[::ffff:{os.environ['PGHOST']}]".encode()).decode()
     patch = json.dumps({"data": {"endpoint": in_ipv6}})
     ask("kubectl", "patch", "secret", *THERE, f"postgres-connection-{APP}", "--patch", patch)
-    owners = []
-    for app in ("", f"-{APP}"):
-        ask("vault", "read", f"database/creds/{ENVIRONMENT}{app}-readwrite")
-        owners.append(session(secret(f"postgres-connection{app}")))
-    play("delete", ALONE, CONFIRMED)
+    with ExitStack() as stack:
+        owners = []
+        for app in ("", f"-{APP}"):
+            ask("vault", "read", f"database/creds/{ENVIRONMENT}{app}-readwrite")
+            owners.append(stack.enter_context(closing(session(secret(f"postgres-connection{app}")))))
+        play("delete", ALONE, CONFIRMED)
+        assert not any(alive(owner) for owner in owners)
     gone()
     gone("--app", APP)
     assert databases() == []
     assert not there("namespace", ENVIRONMENT)
-    assert not any(alive(owner) for owner in owners)
     assert changes(play("delete", BOTH, CONFIRMED, quietly=QUIETLY)) == 0
 
 
@@ -204,9 +206,9 @@ def session(login: dict[str, str]) -> Session:
     )
 
 
-def alive(owner: Session) -> bool:
+def alive(somebody: Session) -> bool:
     try:
-        owner.execute("SELECT")
+        somebody.execute("SELECT")
     except psycopg.OperationalError:
         return False
     return True
@@ -229,16 +231,15 @@ def decoy() -> Iterator[dict[str, str]]:
 
 def test_a_secret_that_is_not_the_claims_own_is_not_read(decoy: dict[str, str]) -> None:
     provision_both()
-    somebody = session(decoy)
     data = [f"--from-literal={key}={value}" for key, value in decoy.items()]
     ask("kubectl", "create", "secret", "generic", *THERE, "made-by-hand", *data)
     moved = {"spec": {"writeConnectionSecretToRef": {"name": "made-by-hand"}}}
     ask("kubectl", "patch", CLAIMS, *THERE, f"{ENVIRONMENT}-database", "--type=merge", "--patch", json.dumps(moved))
-    play("delete", BOTH, CONFIRMED)
-    gone()
-    gone("--app", APP)
-    assert alive(somebody)
-    somebody.close()
+    with closing(session(decoy)) as somebody:
+        play("delete", BOTH, CONFIRMED)
+        gone()
+        gone("--app", APP)
+        assert alive(somebody)
 
 
 OTHERS = f"{ENVIRONMENT}-reports-database"
@@ -267,14 +268,13 @@ def claim_of_somebody_else() -> Iterator[str]:
 
 
 def test_a_claim_of_somebody_else_is_named_and_kept(claim_of_somebody_else: str) -> None:
-    somebody = session(secret("reports"))
-    said = " ".join(play("delete", BOTH, CONFIRMED).split())
-    assert claim_of_somebody_else in said
-    gone("--app", APP)
-    assert databases() == [f"{ENVIRONMENT}-reports-db"]
-    assert there(CLAIMS, *THERE, OTHERS)
-    assert alive(somebody)
-    somebody.close()
+    with closing(session(secret("reports"))) as somebody:
+        said = " ".join(play("delete", BOTH, CONFIRMED).split())
+        assert claim_of_somebody_else in said
+        gone("--app", APP)
+        assert databases() == [f"{ENVIRONMENT}-reports-db"]
+        assert there(CLAIMS, *THERE, OTHERS)
+        assert alive(somebody)
     assert changes(play("delete", BOTH, CONFIRMED, quietly=QUIETLY)) == 0
 
 
