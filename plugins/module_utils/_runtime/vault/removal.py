@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 
-from ..._domain.errors import Failed, InfraError, InUse, InvalidOption, Rejected, Unreachable
+from ..._domain.errors import Failed, Forbidden, InfraError, InUse, InvalidOption, Rejected, Unreachable
 from ..._domain.plan import Plan
 from ..._domain.vault.ports import Data, Vault
 from ..._domain.vault.registration import Place, allowed_roles, place_from, role_names
@@ -61,7 +61,7 @@ class _Removing:
         ends = connection is not None and (self._adopt or self._ledger.created_connection())
         names = list(dict.fromkeys([*self._named, *self._ledger.roles(connection)]))
         allowed = [name for name in allowed_roles(connection or {}) if ends and name not in names]
-        roles = {name: self._vault.read(place.role_path(name)) for name in [*names, *allowed]}
+        roles = self._read([*names, *allowed])
         ours = [name for name in names if self._is_to_end(name, roles[name])]
         if connection is not None and ends:
             self._check_use(connection, ours)
@@ -73,6 +73,14 @@ class _Removing:
         yield from (_removal(self._vault, place.role_path(name)) for name in ours)
         if ends:
             yield _removal(self._vault, place.connection_path)
+
+    def _read(self, names: Sequence[str]) -> dict[str, Data | None]:
+        """The roles of these names, None for one that is not there; the token may have no rights on such any more."""
+        place = self._place
+        listed = set(names)
+        with suppress(Forbidden):
+            listed = set(names_below(self._vault, place.role_folders[0]))
+        return {name: self._vault.read(place.role_path(name)) if name in listed else None for name in names}
 
     def _is_to_end(self, name: str, live: Data | None) -> bool:
         """Whether a role exists, is this connection's and ours. Raises InvalidOption when a named one is another's."""
@@ -105,7 +113,7 @@ def writes_purging(
     vault: Vault, place: Place, ledger: Ledger, kept: Sequence[str], *, adopt: bool
 ) -> Iterator[VaultWrite]:
     """The end of every other role of ours that uses the connection, its credentials first: only the role ends them."""
-    for name in names_below(vault, place.role_path("").rstrip("/")):
+    for name in names_below(vault, place.role_folders[0]):
         path = place.role_path(name)
         role = None if name in kept else vault.read(path)
         if role and role.get("db_name") == place.connection and (adopt or ledger.created_role(name, role)):

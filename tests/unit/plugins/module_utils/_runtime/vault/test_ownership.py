@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.pnow.infra.plugins.module_utils._domain.errors import InUse, InvalidOption
+from ansible_collections.pnow.infra.plugins.module_utils._domain.errors import Forbidden, InUse, InvalidOption
 from ansible_collections.pnow.infra.plugins.module_utils._domain.vault.ports import Engine
 from tests.unit.plugins.registrations import CONFIG, READONLY, ROLE, ROLES, Run
 from tests.unit.plugins.scripted_vault import Killed
@@ -137,6 +137,14 @@ def test_a_role_of_others_holds_the_connection(recorded: Run) -> None:
 def test_roles_that_are_not_named_any_more_end_by_the_record(recorded: Run) -> None:
     recorded(**RECORDED, roles=[ROLE])
     assert ROLES[1] in recorded.vault.stored
+    recorded(**RECORDED, roles=[], state="absent")
+    assert recorded.vault.stored == {}
+
+
+def test_a_role_that_is_noted_and_gone_needs_no_right(recorded: Run) -> None:
+    recorded(**RECORDED, roles=[ROLE])
+    del recorded.vault.stored[ROLES[1]]
+    recorded.vault.refuses[f"read {ROLES[1]}"] = Forbidden("not allowed to read")
     recorded(**RECORDED, roles=[], state="absent")
     assert recorded.vault.stored == {}
 
