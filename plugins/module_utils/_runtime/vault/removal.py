@@ -60,15 +60,17 @@ class _Removing:
         connection = read_connection(self._vault, place)
         ends = connection is not None and (self._adopt or self._ledger.created_connection())
         names = list(dict.fromkeys([*self._named, *self._ledger.roles(connection)]))
-        allowed = [name for name in allowed_roles(connection or {}) if ends and name not in names]
-        roles = self._read([*names, *allowed])
+        allowed = allowed_roles(connection or {}) if ends else []
+        roles = self._read(list(dict.fromkeys([*names, *allowed])))
         ours = [name for name in names if self._is_to_end(name, roles[name])]
         if connection is not None and ends:
             self._check_use(connection, ours)
         elif connection is not None:
             self.kept.append(place.connection_path)
-        # A role that is gone may have left credentials behind, and a connection that is still there can end them.
-        gone = [name for name, live in roles.items() if ends and live is None]
+        # A role that is gone may have left credentials behind, and a connection that still allows it can end them. Those
+        # of one that is only noted were revoked before it was purged.
+        revocable = {*self._named, *allowed}
+        gone = [name for name, live in roles.items() if ends and live is None and name in revocable]
         yield from (_revocation(self._vault, place.credentials_path(name)) for name in [*ours, *gone])
         yield from (_removal(self._vault, place.role_path(name)) for name in ours)
         if ends:
