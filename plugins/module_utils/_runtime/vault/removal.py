@@ -67,8 +67,8 @@ class _Removing:
             self._check_use(connection, ours)
         elif connection is not None:
             self.kept.append(place.connection_path)
-        # A role that is gone may have left credentials behind, and a connection that still allows it can end them. Those
-        # of one that is only noted were revoked before it was purged.
+        # A role that is gone may have left credentials behind, and a connection that still allows it can end them.
+        # Those of one that is only noted were revoked before it was purged.
         revocable = {*self._named, *allowed}
         gone = [name for name, live in roles.items() if ends and live is None and name in revocable]
         yield from (_revocation(self._vault, place.credentials_path(name)) for name in [*ours, *gone])
