@@ -18,11 +18,13 @@ from ansible_collections.pnow.infra.plugins.module_utils._runtime.task import ex
 from ansible_collections.pnow.infra.plugins.modules.xrd_claim import TASK
 from tests.e2e.servers import ask
 from tests.testbed.bed import CHECKOUT
+from tests.testbed.readiness import NotReady, wait_until
 from tests.testbed.rest import Answer, RestClient
 
 DEFINITION = CHECKOUT / "tests" / "integration" / "targets" / "xrd_claim" / "files" / "structural.yml"
 NAMESPACE = "judgement"
 PATH = f"/apis/claims.example.org/v1/namespaces/{NAMESPACE}/structures/judged"
+PATIENCE = 60
 # Paused, so that nothing is behind the claims and nobody else writes to them.
 PAUSED = {"crossplane.io/paused": "true"}
 
@@ -111,6 +113,12 @@ class Server:
         query = "fieldManager=pnow.infra&fieldValidation=Strict&dryRun=All"
         return self._client.request("PATCH", f"{PATH}?{query}", manifest, "application/apply-patch+yaml")
 
+    def require_serving(self) -> None:
+        """Raises NotReady until the server takes claims, and lists them in its discovery: either may come first."""
+        listed = self._client.request("GET", "/apis/claims.example.org/v1")
+        if not (listed.ok and "structures" in str(listed.body) and self.judge({"tier": "gold"}, {}).ok):
+            raise NotReady("the definition is offered, and not served yet")
+
     def stored(self) -> Any:
         """The claim's spec; None when there is none."""
         answer = self._client.request("GET", PATH)
@@ -126,7 +134,9 @@ def server() -> Iterator[Server]:
     ask("kubectl", "create", "namespace", NAMESPACE)
     ask("kubectl", "apply", "--filename", str(DEFINITION))
     ask("kubectl", "wait", "--for=condition=Offered", "--timeout=60s", "--filename", str(DEFINITION))
-    yield Server()
+    found = Server()
+    wait_until(found.require_serving, PATIENCE)
+    yield found
     ask("kubectl", "delete", "namespace", NAMESPACE)
     ask("kubectl", "delete", "--filename", str(DEFINITION))
 
