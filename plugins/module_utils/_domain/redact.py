@@ -112,7 +112,7 @@ class Redactor:
         """Hides a value from now on."""
         lines = [line.strip() for line in secret.splitlines()][:MOST_LINES]
         found = {line for line in lines if len(line) >= SHORTEST_LINE and not line.startswith(_FENCE)}
-        for part in {secret, secret.strip()}:
+        for part in (secret, secret.strip()):
             found.update(forms(part))
             self._patterns.update((len(part), pattern) for pattern in escaped(part))
         self._documents.update(form for form in found if len(form) > LONGEST_ESCAPED)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from ..._domain.crossplane.claim import composite_ref, lagging, resource_refs
 from ..._domain.crossplane.definition import (
@@ -46,7 +46,7 @@ SELECTED = 100
 # How many questions about what blocks are asked at a time.
 LANES = 4
 
-Read = Manifest | NotServed | None
+Read: TypeAlias = "Manifest | NotServed | None"
 Answer = TypeVar("Answer")
 
 

@@ -62,7 +62,7 @@ def find_secret(vault: Vault, path: str) -> SecretPlace:
             f"vault_path is {path!r}, and at {engine.mount_point}/ is a secrets engine of type {engine.type}",
             next_step="name a path below the mount point of a key-value engine",
         )
-    kind, _, name = inside.partition("/")
+    kind, _slash, name = inside.partition("/")
     if engine.version == 2 and kind in ("data", "metadata"):
         raise InvalidOption(
             f"vault_path is {path!r}, a path of Vault's API",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,14 @@ from ansible_collections.pnow.infra.plugins.module_utils._clients.vault import a
 from ansible_collections.pnow.infra.plugins.module_utils._clients.vault import auth
 from ansible_collections.pnow.infra.plugins.module_utils._domain.errors import InvalidOption
 from tests.unit.plugins.module_utils._clients.vault.test_api import Server, options
-from tests.unit.plugins.module_utils._clients.vault.test_api import server as server  # noqa: PLC0414 - a fixture
 from tests.unit.plugins.scripted import ScriptedClock
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    server = Server()
+    yield server
+    server.close()
 
 
 @pytest.fixture(autouse=True)
