@@ -188,7 +188,7 @@ SCHEMAS = [
         'GRANT USAGE, CREATE ON SCHEMA public TO "app-owner"',
     ),
     (
-        "DROP SCHEMA public",
+        "DROP SCHEMA public CASCADE",
         "role readwrite .* has not created and filled a table: .* no schema has been selected to create in",
         'CREATE SCHEMA public AUTHORIZATION "app-owner"',
     ),
@@ -202,7 +202,7 @@ def schema(request: pytest.FixtureRequest, unregistered: World) -> Iterator[tupl
     unregistered.postgresql.psql(harm, database="app")
     yield said, mended
     unregistered.postgresql.psql(
-        "DROP SCHEMA IF EXISTS public",
+        "DROP SCHEMA IF EXISTS public CASCADE",
         "CREATE SCHEMA public AUTHORIZATION pg_database_owner",
         "GRANT USAGE ON SCHEMA public TO PUBLIC",
         database="app",

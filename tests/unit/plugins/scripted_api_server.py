@@ -8,7 +8,7 @@ import socket
 import ssl
 import struct
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -85,11 +85,14 @@ class _Http(ThreadingHTTPServer):
 class ScriptedApiServer:
     """Each step of a request's script answers once, the last one for ever; discovery answers unless scripted."""
 
-    def __init__(self, tls: ssl.SSLContext | None = None, port: int = 0) -> None:
+    def __init__(
+        self, tls: ssl.SSLContext | None = None, port: int = 0, script: Mapping[str, Sequence[Step]] | None = None
+    ) -> None:
         self.asked: list[Asked] = []
         self.connections: list[socket.socket] = []
         self.ended = threading.Event()
-        self._steps: dict[str, list[Step]] = {}
+        # What is scripted here is so from the first request on, for a client may be waiting for the port.
+        self._steps: dict[str, list[Step]] = {request: list(steps) for request, steps in (script or {}).items()}
         self._lock = threading.Lock()
         self._http = _Http(("127.0.0.1", port), Handler)
         self._http.script = self

@@ -179,8 +179,8 @@ def test_a_server_that_is_away_for_a_while(api_server: ScriptedApiServer) -> Non
         seen(messages, 1)
         api_server.close()
         assert "did not answer" in trouble(messages)
-        back = ScriptedApiServer(port=api_server.port)
-        back.on(WATCH, stream(event("ADDED", config_map("a", 11)), end="hold"))
+        script = {WATCH: [stream(event("ADDED", config_map("a", 11)), end="hold")]}
+        back = ScriptedApiServer(port=api_server.port, script=script)
         assert seen(messages, 1) == [("a", "11")]
     assert [asked.query["resourceVersion"] for asked in back.requests(WATCH)] == ["10"]
     back.close()
