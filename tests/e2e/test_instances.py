@@ -216,7 +216,7 @@ def alive(somebody: Session) -> bool:
 
 @pytest.fixture
 def decoy() -> Iterator[dict[str, str]]:
-    """A login to a database that is nobody's business here."""
+    """A login to a database that is nobody's business here, in a Secret that somebody has made in the namespace."""
     psql('CREATE DATABASE "decoy"')
     server = {
         "endpoint": "PGHOST",
@@ -225,14 +225,16 @@ def decoy() -> Iterator[dict[str, str]]:
         "password": "PGPASSWORD",
         "sslmode": "PGSSLMODE",
     }
-    yield {"database": "decoy", **{key: os.environ[name] for key, name in server.items()}}
+    login = {"database": "decoy", **{key: os.environ[name] for key, name in server.items()}}
+    provision_both()
+    data = [f"--from-literal={key}={value}" for key, value in login.items()]
+    ask("kubectl", "create", "secret", "generic", *THERE, "made-by-hand", *data)
+    yield login
+    ask("kubectl", "delete", "secret", *THERE, "made-by-hand")
     psql('DROP DATABASE "decoy" WITH (FORCE)')
 
 
 def test_a_secret_that_is_not_the_claims_own_is_not_read(decoy: dict[str, str]) -> None:
-    provision_both()
-    data = [f"--from-literal={key}={value}" for key, value in decoy.items()]
-    ask("kubectl", "create", "secret", "generic", *THERE, "made-by-hand", *data)
     moved = {"spec": {"writeConnectionSecretToRef": {"name": "made-by-hand"}}}
     ask("kubectl", "patch", CLAIMS, *THERE, f"{ENVIRONMENT}-database", "--type=merge", "--patch", json.dumps(moved))
     with closing(session(decoy)) as somebody:
@@ -240,6 +242,7 @@ def test_a_secret_that_is_not_the_claims_own_is_not_read(decoy: dict[str, str]) 
         gone()
         gone("--app", APP)
         assert alive(somebody)
+    assert there("secret", *THERE, "made-by-hand")
 
 
 OTHERS = f"{ENVIRONMENT}-reports-database"

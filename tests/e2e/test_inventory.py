@@ -58,7 +58,7 @@ def test_values_that_can_not_be() -> None:
         ({"database_storage_gb": 0}, "parameters.storageGB is 0"),
         ({"environment_name": "prod"}, "parameters.environment is 'prod'"),
         ({"database_instances": [{}, {"app_name": "a" * 60}]}, "63"),
-        ({"database_instances": "orders"}, "uat: Elements value for option 'database_instances' is of type"),
+        ({"database_instances": "orders"}, "of type str and we were unable to convert to dict"),
     ],
 )
 def test_what_the_platform_does_not_take(variables: dict[str, object], says: str) -> None:
