@@ -54,6 +54,8 @@ auth_user = {SUPERUSER}
 pool_mode = transaction
 default_pool_size = 1
 server_login_retry = 1
+; How long a client whose login was revoked waits for another session; two minutes by default.
+query_wait_timeout = 5
 """
     )
     with (folder / "log").open("wb") as log:
