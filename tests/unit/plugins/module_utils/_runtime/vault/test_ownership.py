@@ -144,7 +144,8 @@ def test_roles_that_are_not_named_any_more_end_by_the_record(recorded: Run) -> N
 def test_a_role_that_is_noted_and_gone_needs_no_right(recorded: Run) -> None:
     recorded(**RECORDED, roles=[ROLE])
     del recorded.vault.stored[ROLES[1]]
-    recorded.vault.refuses[f"read {ROLES[1]}"] = Forbidden("not allowed to read")
+    for request in (f"read {ROLES[1]}", "revoke database/creds/dev-readonly"):
+        recorded.vault.refuses[request] = Forbidden("not allowed")
     recorded(**RECORDED, roles=[], state="absent")
     assert recorded.vault.stored == {}
 
