@@ -28,6 +28,9 @@ PASSED, FAILED, STOPPED = "passed", "failed", "stopped"
 INTERRUPTED = (-signal.SIGINT, steps.INTERRUPTED)
 OLDEST_PYTHON = "3.11"
 HEADING = ("GATE", "RESULT", "TIME")
+# How pytest, Ansible and make begin the lines that say what went wrong, and how much of them a report repeats.
+TELLING = ("FAILED ", "ERROR ", "fatal: ", "[ERROR]")
+TOLD_LINES, TOLD_WIDTH = 6, 400
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,15 @@ class Schedule:
         width = max(len(row[0]) for row in [("GATE",), *rows])
         return "\n".join(f"{gate:<{width}}  {result:<8}{time:>11}" for gate, result, time in [HEADING, *rows])
 
+    def causes(self) -> str:
+        """What the gates that failed have said of it: their telling lines, or without any their last ones."""
+        return "".join(
+            f"{outcome.gate} | {line}\n"
+            for outcome in self.outcomes
+            if outcome.result == FAILED
+            for line in _telling((OUTPUT / f"{outcome.gate}.log").read_text())
+        )
+
     def _follow(self, lane: Sequence[Gate]) -> None:
         for gate in lane:
             if self._stopped.is_set():
@@ -157,7 +169,14 @@ def report(schedule: Schedule) -> Iterator[None]:
         yield
         how = PASSED if schedule.passed else FAILED
     finally:
-        print(f"\n{schedule.table()}\n\n==> {how} after {duration(time.monotonic() - started)}", flush=True)
+        total = duration(time.monotonic() - started)
+        print(f"\n{schedule.table()}\n\n{schedule.causes()}==> {how} after {total}", flush=True)
+
+
+def _telling(log: str) -> list[str]:
+    lines = log.splitlines()
+    telling = [line for line in lines if line.startswith(TELLING)]
+    return [line[:TOLD_WIDTH] for line in (telling or lines)[-TOLD_LINES:]]
 
 
 def _pass_on(gate: str, printed: IO[str]) -> None:

@@ -66,6 +66,15 @@ def test_a_lane_goes_on_until_a_gate_fails(capfd: pytest.CaptureFixture[str]) ->
     assert {"first | said", "first | complained", "==> third: failed after 0 s"} <= set(lines)
 
 
+def test_a_report_ends_with_what_the_failed_gates_said_of_it(capfd: pytest.CaptureFixture[str]) -> None:
+    ran = Schedule(persistent=True)
+    with schedule.report(ran):
+        ran.run([shell("fine", "echo fatal: not at all"), shell("told", "echo fatal: no server; seq 9; exit 2")])
+        ran.run([shell("mute", "seq 9; exit 2")])
+    told = capfd.readouterr().out.partition("GATE ")[2].splitlines()
+    assert told[-8:-1] == ["told | fatal: no server", *(f"mute | {number}" for number in range(4, 10))]
+
+
 def test_after_a_failure_nothing_is_begun() -> None:
     ran = Schedule()
     ran.run([shell("first", "false")])
