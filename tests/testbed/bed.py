@@ -23,6 +23,8 @@ from tests.testbed.errors import TestbedError
 CHECKOUT = Path(__file__).resolve().parents[2]
 DEFAULT_NAME = "demo"
 DEFAULT_CROSSPLANE = "2.3"
+# What a bed may have beyond what all of them have, by the name in `up --with`.
+CLUSTERS = "clusters"
 PASSWORDS = ("postgresql", "supervisor")
 
 

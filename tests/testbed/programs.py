@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from tests.testbed import control_plane, crossplane, postgresql, vault
-from tests.testbed.bed import DEFAULT_CROSSPLANE, Bed
+from tests.testbed import chart_repository, control_plane, crossplane, helm, postgresql, vault
+from tests.testbed.bed import CLUSTERS, DEFAULT_CROSSPLANE, Bed
 from tests.testbed.build import SOURCES, Build, GoBuild, GoModule, PythonBuild, folder_of
 from tests.testbed.errors import TestbedError
 from tests.testbed.packages import PackageIdentity
@@ -55,6 +55,7 @@ class Program:
     """One process. `ports` are names; `after` are programs that must serve before it is prepared and started.
 
     `build` is None for what runs in the test bed's own Python, and for Crossplane, whose version the bed has chosen.
+    A `feature` is what a bed must have been asked for to have this program.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Program:
     before_start: Callable[[Bed], None] = _nothing
     after_ready: Callable[[Bed], None] = _nothing
     package: CrossplanePackage | None = None
+    feature: str | None = None
     stop_signal: str = "TERM"
     ready_timeout: float = 120.0
 
@@ -113,6 +115,18 @@ PROVIDER_KUBERNETES = GoBuild(
     "cmd/provider",
     # It has no flag for the address of its metrics, and two beds can not share the default. "0" is none.
     stamps=(("sigs.k8s.io/controller-runtime/pkg/metrics/server.DefaultBindAddress", "0"),),
+    files=(("package", "package"),),
+)
+PROVIDER_HELM = GoBuild(
+    "provider-helm",
+    GoModule("provider-helm", "github.com/crossplane-contrib/provider-helm", "v1.3.0"),
+    "cmd/provider",
+    stamps=(
+        # It has no flag for the address of its metrics. So it takes a port that is free; `helm.serves` looks which.
+        ("sigs.k8s.io/controller-runtime/pkg/metrics/server.DefaultBindAddress", "127.0.0.1:0"),
+        # Where it keeps charts is fixed in /tmp; in the folder that it runs in, no two beds share them.
+        ("github.com/crossplane-contrib/provider-helm/pkg/clients/helm.chartCache", "charts"),
+    ),
     files=(("package", "package"),),
 )
 # The latest that compiles as a module: its own sdk was published as it is in the tree.
@@ -360,6 +374,49 @@ PROGRAMS: tuple[Program, ...] = (
             f"--tls-certs-dir={bed.pki / 'server'}",
         ],
         ready=lambda bed: shakes_hands(bed.address("function-pythonic"), bed.pki / "crossplane"),
+    ),
+    Program(
+        name="chart-repository",
+        build=None,
+        feature=CLUSTERS,
+        ports=("chart-repository",),
+        command=lambda bed: [
+            *(sys.executable, "-m", "tests.testbed.chart_repository"),
+            f"--address={bed.address('chart-repository')}",
+        ],
+        environment=lambda _: {"CHARTS_DIGEST": chart_repository.digest()},
+        ready=lambda bed: answers(f"http://{bed.address('chart-repository')}", "/index.yaml"),
+    ),
+    Program(
+        name="deployment-status",
+        build=None,
+        feature=CLUSTERS,
+        ports=(),
+        after=("kube-apiserver",),
+        command=lambda _: [sys.executable, "-m", "tests.testbed.deployment_status"],
+        environment=lambda _: {"SOURCE_DIGEST": _source_digest()},
+        ready=_nothing,
+    ),
+    Program(
+        name="provider-helm",
+        build=PROVIDER_HELM,
+        feature=CLUSTERS,
+        ports=(),
+        after=("package-runtime",),
+        package=CrossplanePackage(
+            PackageIdentity("Provider", "provider-helm"),
+            folder=lambda bed: folder_of(PROVIDER_HELM, bed.cache) / "package",
+        ),
+        before_start=helm.forget_charts,
+        # It keeps charts in the folder that it runs in.
+        command=lambda bed: [
+            "env",
+            f"--chdir={helm.folder(bed)}",
+            str(PROVIDER_HELM.executable(bed.cache)),
+            "--poll=5s",
+        ],
+        environment=lambda bed: {"KUBECONFIG": str(bed.kubeconfig)},
+        ready=helm.serves,
     ),
 )
 
