@@ -14,7 +14,7 @@ from tests.testbed import control_plane, packages, postgresql, vault
 from tests.testbed.bed import CHECKOUT, CLUSTERS, Bed
 from tests.testbed.crossplane import V1
 from tests.testbed.errors import TestbedError
-from tests.testbed.programs import KUBECTL, PROGRAMS, VAULT, CrossplanePackage, postgresql_programs
+from tests.testbed.programs import KUBECTL, VAULT, CrossplanePackage, postgresql_programs, programs_with
 
 POSTGRESQL_CLIENTS = (
     *("createdb", "createuser", "dropdb", "dropuser", "pg_dump", "pg_dumpall", "pg_isready", "pg_restore"),
@@ -69,7 +69,7 @@ def link_clients(bed: Bed) -> None:
 
 def offer_packages(bed: Bed) -> None:
     """Put every package into Crossplane's cache, and write the variables that let playbook `bootstrap` install them."""
-    offered = [program.package for program in PROGRAMS if program.package]
+    offered = [program.package for program in programs_with(bed.features) if program.package]
     settings = {
         "crossplane_packages": [_offer(bed, package) for package in offered],
         "crossplane_postgresql": {
