@@ -299,7 +299,12 @@ PROGRAMS: tuple[Program, ...] = (
             f"--liveness=http://{bed.address('package-runtime')}/healthz",
             *("--module", "tests.testbed.package_runtime"),
         ],
-        environment=lambda bed: {"KUBECONFIG": str(bed.kubeconfig), "SOURCE_DIGEST": _source_digest()},
+        environment=lambda bed: {
+            "KUBECONFIG": str(bed.kubeconfig),
+            "SOURCE_DIGEST": _source_digest(),
+            # It knows the packages from its start on; a bed that is given a feature later has more.
+            "FEATURES": ",".join(bed.features),
+        },
         ready=lambda bed: answers(f"http://{bed.address('package-runtime')}", "/healthz"),
     ),
     Program(
