@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from tests.testbed import cluster_api, control_plane, crossplane, postgresql, vault
+from tests.testbed import chart_repository, cluster_api, control_plane, crossplane, helm, postgresql, vault
 from tests.testbed.bed import CLUSTERS, DEFAULT_CROSSPLANE, Bed
 from tests.testbed.build import SOURCES, Build, GoBuild, GoModule, PythonBuild, folder_of
 from tests.testbed.errors import TestbedError
@@ -116,6 +116,18 @@ PROVIDER_KUBERNETES = GoBuild(
     "cmd/provider",
     # It has no flag for the address of its metrics, and two beds can not share the default. "0" is none.
     stamps=(("sigs.k8s.io/controller-runtime/pkg/metrics/server.DefaultBindAddress", "0"),),
+    files=(("package", "package"),),
+)
+PROVIDER_HELM = GoBuild(
+    "provider-helm",
+    GoModule("provider-helm", "github.com/crossplane-contrib/provider-helm", "v1.3.0"),
+    "cmd/provider",
+    stamps=(
+        # It has no flag for the address of its metrics. So it takes a port that is free; `helm.serves` looks which.
+        ("sigs.k8s.io/controller-runtime/pkg/metrics/server.DefaultBindAddress", "127.0.0.1:0"),
+        # Where it keeps charts is fixed in /tmp; in the folder that it runs in, no two beds share them.
+        ("github.com/crossplane-contrib/provider-helm/pkg/clients/helm.chartCache", "charts"),
+    ),
     files=(("package", "package"),),
 )
 # The latest that compiles as a module: its own sdk was published as it is in the tree.
@@ -288,7 +300,12 @@ PROGRAMS: tuple[Program, ...] = (
             f"--liveness=http://{bed.address('package-runtime')}/healthz",
             *("--module", "tests.testbed.package_runtime"),
         ],
-        environment=lambda bed: {"KUBECONFIG": str(bed.kubeconfig), "SOURCE_DIGEST": _source_digest()},
+        environment=lambda bed: {
+            "KUBECONFIG": str(bed.kubeconfig),
+            "SOURCE_DIGEST": _source_digest(),
+            # It knows the packages from its start on; a bed that is given a feature later has more.
+            "FEATURES": ",".join(bed.features),
+        },
         ready=lambda bed: answers(f"http://{bed.address('package-runtime')}", "/healthz"),
     ),
     Program(
@@ -380,6 +397,49 @@ PROGRAMS: tuple[Program, ...] = (
             f"--tls-certs-dir={bed.pki / 'server'}",
         ],
         ready=lambda bed: shakes_hands(bed.address("function-pythonic"), bed.pki / "crossplane"),
+    ),
+    Program(
+        name="chart-repository",
+        build=None,
+        feature=CLUSTERS,
+        ports=("chart-repository",),
+        command=lambda bed: [
+            *(sys.executable, "-m", "tests.testbed.chart_repository"),
+            f"--address={bed.address('chart-repository')}",
+        ],
+        environment=lambda _: {"CHARTS_DIGEST": chart_repository.digest()},
+        ready=lambda bed: answers(f"http://{bed.address('chart-repository')}", "/index.yaml"),
+    ),
+    Program(
+        name="deployment-status",
+        build=None,
+        feature=CLUSTERS,
+        ports=(),
+        after=("kube-apiserver",),
+        command=lambda _: [sys.executable, "-m", "tests.testbed.deployment_status"],
+        environment=lambda _: {"SOURCE_DIGEST": _source_digest()},
+        ready=_nothing,
+    ),
+    Program(
+        name="provider-helm",
+        build=PROVIDER_HELM,
+        feature=CLUSTERS,
+        ports=(),
+        after=("package-runtime",),
+        package=CrossplanePackage(
+            PackageIdentity("Provider", "provider-helm"),
+            folder=lambda bed: folder_of(PROVIDER_HELM, bed.cache) / "package",
+        ),
+        before_start=helm.forget_charts,
+        # It keeps charts in the folder that it runs in.
+        command=lambda bed: [
+            "env",
+            f"--chdir={helm.folder(bed)}",
+            str(PROVIDER_HELM.executable(bed.cache)),
+            "--poll=5s",
+        ],
+        environment=lambda bed: {"KUBECONFIG": str(bed.kubeconfig)},
+        ready=helm.serves,
     ),
     Program(
         name="cluster-api",
