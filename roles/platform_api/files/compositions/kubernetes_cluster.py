@@ -322,9 +322,10 @@ class KubernetesCluster(BaseComposite):
 
     def owner(self) -> Manifest:
         """Refer to the Cluster as owner, in the words of Cluster API, which makes the same reference; {} before it exists."""
-        uid = self.seen("cluster").get("metadata", {}).get("uid")
-        cluster = self.manifest(self.dialect.api_version(), "Cluster", self.environment)
-        return uid and {"apiVersion": cluster["apiVersion"], "kind": "Cluster", "name": self.environment, "uid": uid} or {}
+        if not self.exists("cluster"):
+            return {}
+        uid = self.seen("cluster")["metadata"]["uid"]
+        return {"apiVersion": self.dialect.api_version(), "kind": "Cluster", "name": self.environment, "uid": uid}
 
     # The cluster and its nodes
 
@@ -736,10 +737,9 @@ def calico(pods: str, services: str) -> Manifest:
     return {"installation": {"calicoNetwork": {"ipPools": pools}, "serviceCIDRs": [services]}}
 
 
-def cilium(pods: str, services: str) -> Manifest:
-    """Tell Cilium's chart, which has no value for the second range but passes on any option of the agent."""
-    ipam = {"mode": "cluster-pool", "operator": {"clusterPoolIPv4PodCIDRList": [pods]}}
-    return {"ipam": ipam, "extraConfig": {"ipv4-service-range": services}}
+def cilium(pods: str, _services: str) -> Manifest:
+    """Tell Cilium's chart, which needs no range of Services: Cilium learns each from the API."""
+    return {"ipam": {"mode": "cluster-pool", "operator": {"clusterPoolIPv4PodCIDRList": [pods]}}}
 
 
 NETWORKS = {"kube-ovn": kube_ovn, "calico": calico, "cilium": cilium}
