@@ -90,14 +90,18 @@ def test_the_heaviest_way_decides() -> None:
         (
             "kubernetesVersion",
             "v1.33.0",
-            "nothing was changed, for kubernetes_version from v1.31.4 to v1.33.0 is not possible: "
-            "no minor version may be left out; go to v1.32 first",
+            (
+                "nothing was changed, for kubernetes_version from v1.31.4 to v1.33.0 is not possible: "
+                "no minor version may be left out; go to v1.32 first"
+            ),
         ),
         (
             "workerStorage",
             "50Gi",
-            "nothing was changed, for worker_storage from 100Gi to 50Gi is not possible: what is on a machine's disk may "
-            "not fit any more; set allow_replace to delete the cluster, with all that runs in it, and to make it anew",
+            (
+                "nothing was changed, for worker_storage from 100Gi to 50Gi is not possible: what is on a machine's disk "
+                "may not fit any more; set allow_replace to delete the cluster, with all that runs in it, and to make it anew"
+            ),
         ),
     ],
 )
