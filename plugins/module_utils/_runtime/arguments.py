@@ -141,6 +141,46 @@ CLAIM: ArgumentSpec = {
     "annotations": {"type": "dict", "default": {}},
 }
 
+CLUSTER_NAME: ArgumentSpec = {
+    "name": {"type": "str", "required": True},
+    "namespace": {"type": "str", "required": True},
+    "api_domain": {"type": "str", "default": "yourdomain.com"},
+}
+
+ENDPOINT: ArgumentSpec = {"host": {"type": "str", "required": True}, "port": {"type": "int", "required": True}}
+
+CLUSTER: ArgumentSpec = {
+    **CLUSTER_NAME,
+    "environment": {"type": "str"},
+    "control_plane_nodes": {"type": "int"},
+    "control_plane_cpu": {"type": "str"},
+    "control_plane_memory": {"type": "str"},
+    "control_plane_storage": {"type": "str"},
+    "control_plane_endpoint": {"type": "dict", "options": ENDPOINT},
+    "worker_nodes": {"type": "int"},
+    "worker_cpu": {"type": "str"},
+    "worker_memory": {"type": "str"},
+    "worker_storage": {"type": "str"},
+    # Not a text: what YAML has read as a number shall not pass for one.
+    "kubernetes_version": {"type": "raw"},
+    "machine_image_registry": {"type": "str"},
+    "enable_live_migration": {"type": "bool"},
+    "network_plugin": {"type": "str"},
+    "pod_cidr": {"type": "str"},
+    "service_cidr": {"type": "str"},
+    "service_type": {"type": "str"},
+    "storage_class": {"type": "str"},
+    "node_drain_timeout": {"type": "str"},
+    "node_deletion_timeout": {"type": "str"},
+    "node_volume_detach_timeout": {"type": "str"},
+    "paused": {"type": "bool", "default": False},
+    "rollout_after": {"type": "str"},
+    "vault_path": {"type": "str"},
+    "composition_selector": {"type": "dict", "default": {}},
+    "labels": {"type": "dict", "default": {}},
+    "annotations": {"type": "dict", "default": {}},
+}
+
 
 def secrets_in(spec: ArgumentSpec, options: Mapping[str, Any]) -> Iterator[str]:
     """The values of the options that the spec marks ``no_log``, at any depth."""

@@ -50,8 +50,9 @@ from ..kubernetes.applying import Apply, apply_all, observe, observe_served, pla
 from ..kubernetes.waiting import Deadline, Waited, await_all
 from ..task import Outcome, Request
 from .binding import require_obeyed
-from .claim_tree import SELECTED, Settling, abandoned, blockers_of, look, readable_definitions, trees
+from .claim_tree import SELECTED, abandoned, blockers_of, look, readable_definitions, trees
 from .packages import unhealthy_packages
+from .particulars import PLAIN, Particulars
 from .protection import require_unused
 from .removing import await_departures, await_gone, delete_all, require_deletable
 
@@ -59,14 +60,14 @@ from .removing import await_departures, await_gone, delete_all, require_deletabl
 _TEXTS = ("labels", "annotations", "composition_selector", "composition_revision_selector")
 
 
-def reconcile_claims(request: Request, api: Kubernetes, clock: Clock) -> Outcome:
+def reconcile_claims(request: Request, api: Kubernetes, clock: Clock, particulars: Particulars = PLAIN) -> Outcome:
     """Brings the claims of option ``claims`` to the wanted state, all of them within one deadline."""
     claims = claims_from(request.options["claims"])
     deadline = Deadline.after(clock, seconds(request.options["wait_timeout"], "wait_timeout"))
     api = api.bounded_by(deadline.moment)
     if request.options["state"] == "absent":
-        return _absent(request, api, [claim.ref for claim in claims], deadline)
-    return _present(request, api, claims, deadline)
+        return _absent(request, api, [claim.ref for claim in claims], deadline, particulars)
+    return _present(request, api, claims, deadline, particulars)
 
 
 def claims_from(entries: Sequence[Mapping[str, Any]]) -> list[Claim]:
@@ -98,7 +99,9 @@ def _style(api: Kubernetes, ref: ObjectRef) -> Style:
         return Style.CLAIM if ref.namespace else Style.CLUSTER
 
 
-def _present(request: Request, api: Kubernetes, claims: Sequence[Claim], deadline: Deadline) -> Outcome:
+def _present(
+    request: Request, api: Kubernetes, claims: Sequence[Claim], deadline: Deadline, particulars: Particulars
+) -> Outcome:
     refs = [claim.ref for claim in claims]
     if request.check_mode:
         observed = observe(api, refs, unserved_is_absent=True)
@@ -111,6 +114,7 @@ def _present(request: Request, api: Kubernetes, claims: Sequence[Claim], deadlin
     applies = _planned(request, api, desired, observed)
     plan = Plan(tuple(applies))
     _require_obeyed(request, api, claims, applies, observed)
+    particulars.approve(api, applies, observed)
     if request.check_mode:
         return Outcome(plan, {"claims": _facts(standings(request, api, {ref: observed[ref] for ref in refs}))})
     await_departures(api, observed, deadline, request.reporter)
@@ -119,8 +123,8 @@ def _present(request: Request, api: Kubernetes, claims: Sequence[Claim], deadlin
     if not request.options["wait"]:
         return Outcome(plan, {"claims": _facts(standings(request, api, {ref: live[ref] for ref in refs}))})
     untouched = look(api, {ref: claim for ref, claim in observed.items() if ref not in applied})
-    unready = [ref for ref in refs if ref in applied or not untouched[ref].verdict.ready]
-    live = {**live, **await_ready(request, api, unready, deadline, changed=plan.changed)}
+    unready = [ref for ref in refs if ref in applied or not particulars.verdict(api, untouched[ref]).ready]
+    live = {**live, **await_ready(request, api, unready, deadline, particulars, changed=plan.changed)}
     _require_kept(desired, applied, live)
     return Outcome(plan, {"claims": [claim_fact(ref, live[ref], ready=True) for ref in refs]})
 
@@ -247,21 +251,29 @@ def _definitions(request: Request, api: Kubernetes) -> list[Manifest] | None:
 
 
 def await_ready(
-    request: Request, api: Kubernetes, refs: Sequence[ObjectRef], deadline: Deadline, *, changed: bool
+    request: Request,
+    api: Kubernetes,
+    refs: Sequence[ObjectRef],
+    deadline: Deadline,
+    particulars: Particulars = PLAIN,
+    *,
+    changed: bool,
 ) -> Mapping[ObjectRef, Manifest | None]:
     """Waits until the claims and everything behind them are ready. Raises Failed or TimedOut saying what blocks."""
-    judges = dict.fromkeys(refs, Settling(api))
+    judges = dict.fromkeys(refs, particulars.judge(api, deadline.clock))
     waited = await_all(api, judges, deadline, request.reporter)
     if waited.pending:
         api = api.bounded_by(deadline.last_moment)
-        error = _not_ready(api, waited, deadline, changed=changed)
+        error = _not_ready(api, waited, deadline, particulars, changed=changed)
         if not changed:  # else it was said before the change
             _warn_of_doubles(request, api, {ref: waited.manifests.get(ref) for ref in waited.pending})
         raise error
     return waited.manifests
 
 
-def _absent(request: Request, api: Kubernetes, refs: Sequence[ObjectRef], deadline: Deadline) -> Outcome:
+def _absent(
+    request: Request, api: Kubernetes, refs: Sequence[ObjectRef], deadline: Deadline, particulars: Particulars
+) -> Outcome:
     claims = observe(api, refs, unserved_is_absent=True)
     observed, kept = _divided(request, api, claims)
     require_places(api, refs)
@@ -271,6 +283,7 @@ def _absent(request: Request, api: Kubernetes, refs: Sequence[ObjectRef], deadli
             require_free(observed[deletion.ref] or {})
     everything = trees(api, [manifest for manifest in observed.values() if manifest is not None])
     require_unused(api, everything)
+    everything = {**everything, **particulars.leaving_too(api, everything)}
     require_deletable(api, deletions)
     plan = Plan(tuple(deletions))
     for entry in kept:
@@ -303,8 +316,10 @@ def _divided(
     return going, [Kept(ref, NOT_OURS) for ref in {**claims, **composites} if ref not in going]
 
 
-def _not_ready(api: Kubernetes, waited: Waited, deadline: Deadline, *, changed: bool) -> Failed | TimedOut:
-    verdicts, blockers, unread = _causes(api, waited)
+def _not_ready(
+    api: Kubernetes, waited: Waited, deadline: Deadline, particulars: Particulars, *, changed: bool
+) -> Failed | TimedOut:
+    verdicts, blockers, unread = _causes(api, waited, particulars)
     told = {"changed": changed, "blockers": blocker_facts(blockers)}
     names = some(waited.pending)
     if any(verdict.phase is Phase.FAILED for verdict in waited.verdicts.values()):
@@ -314,7 +329,9 @@ def _not_ready(api: Kubernetes, waited: Waited, deadline: Deadline, *, changed: 
     return TimedOut("; ".join(filter(None, why)), next_step="mend what it names, or raise wait_timeout", facts=told)
 
 
-def _causes(api: Kubernetes, waited: Waited) -> tuple[Mapping[ObjectRef, Readiness], list[Blocker], str]:
+def _causes(
+    api: Kubernetes, waited: Waited, particulars: Particulars
+) -> tuple[Mapping[ObjectRef, Readiness], list[Blocker], str]:
     """How each claim stands, what blocks them, causes first, and why that could not be read, if so.
 
     A server that is too busy to tell what is behind many claims has shown a lot while they were awaited.
@@ -322,8 +339,9 @@ def _causes(api: Kubernetes, waited: Waited) -> tuple[Mapping[ObjectRef, Readine
     pending = {ref: waited.manifests.get(ref) for ref in waited.pending[:SELECTED]}
     try:
         found = look(api, pending)
-        verdicts = {**waited.verdicts, **{ref: standing.verdict for ref, standing in found.items()}}
-        return verdicts, explained(blockers_of(api, found), unhealthy_packages(api)), ""
+        now = {ref: particulars.verdict(api, standing) for ref, standing in found.items()}
+        blockers = deepest_first([*blockers_of(api, found), *particulars.blockers(api, found)])
+        return {**waited.verdicts, **now}, explained(blockers, unhealthy_packages(api)), ""
     except Unreachable as error:
         seen = [blocker(waited.verdicts[ref].subject or ref, None, waited.verdicts[ref], depth=0) for ref in pending]
         blockers = deepest_first(item for item in seen if item)

@@ -33,9 +33,10 @@ DISCOVERY_PAUSE = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class Apply(Action):
-    """A server-side apply of ``manifest``."""
+    """A server-side apply of ``manifest``; ``stored`` is what the server says it will make of it, if it could tell."""
 
     manifest: Manifest
+    stored: Manifest | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +120,8 @@ def _apply(manifest: Manifest, live: Manifest | None, answer: Manifest | None) -
     after = owned_view(answer, manifest) if answer is not None else desired_view(manifest)
     ref = ref_of(manifest)
     shown = _without_secrets(ref.kind, before, after)
-    return Apply("create" if live is None else "patch", str(ref), before=shown[0], after=shown[1], manifest=manifest)
+    verb = "create" if live is None else "patch"
+    return Apply(verb, str(ref), before=shown[0], after=shown[1], manifest=manifest, stored=answer)
 
 
 def apply_all(
