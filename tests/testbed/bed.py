@@ -23,6 +23,9 @@ from tests.testbed.errors import TestbedError
 CHECKOUT = Path(__file__).resolve().parents[2]
 DEFAULT_NAME = "demo"
 DEFAULT_CROSSPLANE = "2.3"
+# What a bed may have beyond what all of them have, by the name in `up --with`.
+CLUSTERS = "clusters"
+FEATURES = (CLUSTERS,)
 PASSWORDS = ("postgresql", "supervisor")
 
 
@@ -35,6 +38,7 @@ class Bed:
     ports: Mapping[str, int]
     passwords: Mapping[str, str]
     crossplane: str = DEFAULT_CROSSPLANE
+    features: Collection[str] = ()
 
     @property
     def name(self) -> str:
@@ -92,8 +96,8 @@ def load(state: Path) -> Bed:
         settings = json.loads((state / "bed.json").read_text())
     except FileNotFoundError:
         raise TestbedError(f"There is no test bed '{state.name}' yet; start it with `make up`.") from None
-    version = settings.get("crossplane", DEFAULT_CROSSPLANE)
-    return Bed(state, Path(settings["cache"]), settings["ports"], settings["passwords"], version)
+    version, features = settings.get("crossplane", DEFAULT_CROSSPLANE), tuple(settings.get("features", ()))
+    return Bed(state, Path(settings["cache"]), settings["ports"], settings["passwords"], version, features)
 
 
 def crossplane_of(state: Path, wanted: str | None) -> str:
@@ -111,6 +115,12 @@ def crossplane_of(state: Path, wanted: str | None) -> str:
     return present
 
 
+def features_of(state: Path, wanted: Collection[str]) -> tuple[str, ...]:
+    """What the bed in the folder `state` has beyond the usual, with the `wanted`; a bed keeps what it once had."""
+    present = load(state).features if (state / "bed.json").exists() else ()
+    return tuple(sorted({*present, *wanted}))
+
+
 def create(
     state: Path,
     cache: Path,
@@ -118,10 +128,11 @@ def create(
     *,
     forget: Collection[str] = (),
     crossplane: str = DEFAULT_CROSSPLANE,
+    features: Collection[str] = (),
 ) -> Bed:
     """The bed in the folder `state`, made or completed: missing ports are chosen, missing passwords generated.
 
-    The ports named in `forget` are chosen anew. `crossplane` is the version that is run.
+    The ports named in `forget` are chosen anew. `crossplane` is the version that is run; `features` are run besides.
     """
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     with lock(cache / "locks" / "ports"):
@@ -130,12 +141,13 @@ def create(
         neighbours = _known_beds(cache) - {state}
         reserved = {port for neighbour in neighbours for port in load(neighbour).ports.values()}
         passwords = {name: remembered.passwords.get(name) or secrets.token_urlsafe(24) for name in PASSWORDS}
-        bed = Bed(state, cache, ports.assign(port_names, kept, reserved), passwords, crossplane)
+        bed = Bed(state, cache, ports.assign(port_names, kept, reserved), passwords, crossplane, tuple(features))
         settings = {
             "cache": str(cache),
             "ports": dict(bed.ports),
             "passwords": passwords,
             "crossplane": crossplane,
+            "features": list(features),
         }
         bed.write("bed.json", json.dumps(settings, indent=2) + "\n")
         write_private(

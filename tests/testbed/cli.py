@@ -12,9 +12,9 @@ from pathlib import Path
 
 from tests.testbed import bed as beds
 from tests.testbed import environment, lifecycle
-from tests.testbed.build import build_missing
+from tests.testbed.build import Build, build_missing
 from tests.testbed.errors import TestbedError
-from tests.testbed.programs import CROSSPLANES, PROGRAMS, builds, find, named
+from tests.testbed.programs import CROSSPLANES, builds, find, named, programs_with
 from tests.testbed.supervise import STOPPED, JobState, Supervisor
 
 LOG_LINES = "200"
@@ -24,8 +24,8 @@ Verb = Callable[[argparse.Namespace], int]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit status."""
-    options = _parser().parse_args(arguments)
     try:
+        options = _parser().parse_args(arguments)
         verb: Verb = options.verb
         return verb(options)
     except TestbedError as error:
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def up(options: argparse.Namespace) -> int:
     started = time.monotonic()
-    lifecycle.up(_state(options), beds.cache_folder(), options.crossplane)
+    lifecycle.up(_state(options), beds.cache_folder(), options.crossplane, options.features)
     print(f"test bed '{options.name}' is up ({time.monotonic() - started:.0f} s)", flush=True)
     return 0
 
@@ -49,8 +49,12 @@ def down(options: argparse.Namespace) -> int:
 
 
 def build(options: argparse.Namespace) -> int:
-    wanted = builds(beds.crossplane_of(_state(options), options.crossplane))
-    build_missing(named(options.programs, wanted) if options.programs else wanted, beds.cache_folder())
+    version = beds.crossplane_of(_state(options), options.crossplane)
+    if options.programs:
+        wanted: Sequence[Build] = named(options.programs, builds(version, beds.FEATURES))
+    else:
+        wanted = builds(version, beds.features_of(_state(options), options.features))
+    build_missing(wanted, beds.cache_folder())
     return 0
 
 
@@ -65,14 +69,15 @@ def status(options: argparse.Namespace) -> int:
     bed = beds.load(_state(options))
     jobs = Supervisor(bed).jobs()
     rows = [("NAME", "STATE", "PID", "PORTS", "UPTIME")]
-    for program in PROGRAMS:
+    programs = programs_with(bed.features)
+    for program in programs:
         job = jobs.get(program.name, STOPPED)
         used = ",".join(str(bed.ports[name]) for name in program.ports)
         rows.append((program.name, job.describe(), str(job.pid or "-"), used, _uptime(job)))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-    return 0 if all(jobs.get(program.name, STOPPED).runs for program in PROGRAMS if not program.package) else 1
+    return 0 if all(jobs.get(program.name, STOPPED).runs for program in programs if not program.package) else 1
 
 
 def logs(options: argparse.Namespace) -> int:
@@ -85,17 +90,20 @@ def logs(options: argparse.Namespace) -> int:
 
 
 def start(options: argparse.Namespace) -> int:
-    lifecycle.start(beds.load(_state(options)), find(options.program))
+    bed = beds.load(_state(options))
+    lifecycle.start(bed, find(bed, options.program))
     return 0
 
 
 def stop(options: argparse.Namespace) -> int:
-    Supervisor(beds.load(_state(options))).stop_job(find(options.program).name)
+    bed = beds.load(_state(options))
+    Supervisor(bed).stop_job(find(bed, options.program).name)
     return 0
 
 
 def kill(options: argparse.Namespace) -> int:
-    Supervisor(beds.load(_state(options))).kill_job(find(options.program).name)
+    bed = beds.load(_state(options))
+    Supervisor(bed).kill_job(find(bed, options.program).name)
     return 0
 
 
@@ -106,6 +114,15 @@ def restart(options: argparse.Namespace) -> int:
 
 def _state(options: argparse.Namespace) -> Path:
     return beds.state_folder(options.name)
+
+
+def _features(text: str) -> list[str]:
+    """The features of a bed in what follows `--with`, separated by commas."""
+    wanted = [name for name in text.split(",") if name]
+    for name in wanted:
+        if name not in beds.FEATURES:
+            raise TestbedError(f"A test bed cannot be made with '{name}', only with: {', '.join(beds.FEATURES)}.")
+    return wanted
 
 
 def _uptime(job: JobState) -> str:
@@ -129,6 +146,14 @@ def _parser() -> argparse.ArgumentParser:
     for choosing in (starting, building):
         version = f"for a new bed (default: {beds.DEFAULT_CROSSPLANE})"
         choosing.add_argument("--crossplane", choices=CROSSPLANES, metavar="VERSION", help=version)
+        choosing.add_argument(
+            "--with",
+            dest="features",
+            type=_features,
+            default=os.environ.get("PNOW_TESTBED_WITH", ""),
+            metavar="FEATURE[,...]",
+            help=f"what it has besides, and keeps: {', '.join(beds.FEATURES)} (default: $PNOW_TESTBED_WITH)",
+        )
     stopping = _add_verb(verbs, down, "stop every process and remove the bed's state")
     stopping.add_argument("--keep-state", action="store_true", help="keep the data; the next `up` goes on with it")
     _add_verb(verbs, status, "show every program: state, pid, ports, uptime")

@@ -50,7 +50,7 @@ def initialise(bed: Bed, executable: Path, definitions: Path) -> None:
         environment = {**common_environment(bed), "CRDS_PATH": str(definitions)}
         # A first run may find that the API server does not serve yet what the run itself has just defined.
         wait_until(lambda: _run_initialiser(bed, executable, environment), INITIALISE_TIMEOUT)
-    wait_until(lambda: _all_established(api), ESTABLISH_TIMEOUT)
+    wait_until(lambda: all_established(api), ESTABLISH_TIMEOUT)
 
 
 def circuit_breaker(bed: Bed) -> list[str]:
@@ -110,7 +110,8 @@ def served_definitions(api: KubernetesApi) -> set[str]:
     return served | {_name(each) for each in api.list(MANAGED_RESOURCES) if each["spec"].get("state") == "Inactive"}
 
 
-def _all_established(api: KubernetesApi) -> None:
+def all_established(api: KubernetesApi) -> None:
+    """Raises NotReady unless the API server serves the resources of every custom resource definition."""
     pending = [_name(each) for each in api.list(CUSTOM_RESOURCES) if not _is_established(each)]
     if pending:
         raise NotReady(f"not established: {', '.join(pending)}")

@@ -11,16 +11,18 @@ from pathlib import Path
 import yaml
 
 from tests.testbed import control_plane, packages, postgresql, vault
-from tests.testbed.bed import CHECKOUT, Bed
+from tests.testbed.bed import CHECKOUT, CLUSTERS, Bed
 from tests.testbed.crossplane import V1
 from tests.testbed.errors import TestbedError
-from tests.testbed.programs import KUBECTL, PROGRAMS, VAULT, CrossplanePackage, postgresql_programs
+from tests.testbed.programs import KUBECTL, VAULT, CrossplanePackage, postgresql_programs, programs_with
 
 POSTGRESQL_CLIENTS = (
     *("createdb", "createuser", "dropdb", "dropuser", "pg_dump", "pg_dumpall", "pg_isready", "pg_restore"),
     *("pgbench", "psql", "reindexdb", "vacuumdb"),
 )
+# The accounts that providers would be in a cluster.
 PROVIDER_KUBERNETES_USER = "system:serviceaccount:crossplane-system:provider-kubernetes"
+PROVIDER_HELM_USER = "system:serviceaccount:crossplane-system:provider-helm"
 
 
 def variables(bed: Bed, search_path: str) -> dict[str, str]:
@@ -67,7 +69,7 @@ def link_clients(bed: Bed) -> None:
 
 def offer_packages(bed: Bed) -> None:
     """Put every package into Crossplane's cache, and write the variables that let playbook `bootstrap` install them."""
-    offered = [program.package for program in PROGRAMS if program.package]
+    offered = [program.package for program in programs_with(bed.features) if program.package]
     settings = {
         "crossplane_packages": [_offer(bed, package) for package in offered],
         "crossplane_postgresql": {
@@ -77,10 +79,17 @@ def offer_packages(bed: Bed) -> None:
             "password": bed.passwords["postgresql"],
             "sslmode": postgresql.SSL_MODE,
         },
-        # In a cluster it would be this account of its own.
         "crossplane_kubernetes_kubeconfig": control_plane.kubeconfig(bed, acting_as=PROVIDER_KUBERNETES_USER),
+        **(_for_clusters(bed) if CLUSTERS in bed.features else {}),
     }
     bed.write(_bootstrap_file(bed).name, yaml.safe_dump(settings, sort_keys=False, explicit_start=True))
+
+
+def _for_clusters(bed: Bed) -> dict[str, object]:
+    return {
+        "crossplane_helm_kubeconfig": control_plane.kubeconfig(bed, acting_as=PROVIDER_HELM_USER),
+        "testbed_chart_repository": f"http://{bed.address('chart-repository')}",
+    }
 
 
 def _offer(bed: Bed, package: CrossplanePackage) -> dict[str, object]:

@@ -38,6 +38,11 @@ class KubernetesApi:
         applied: Object = self._checked("PATCH", path + query, manifest, "application/apply-patch+yaml").body
         return applied
 
+    def create(self, path: str, manifest: Object) -> Object:
+        """The answer to a new object, as those have that are questions to the server and are not kept."""
+        created: Object = self._checked("POST", path, manifest).body
+        return created
+
     def _checked(
         self,
         method: str,

@@ -6,7 +6,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from graphlib import TopologicalSorter
@@ -19,21 +19,21 @@ from tests.testbed.bed import Bed
 from tests.testbed.build import build_missing, tail
 from tests.testbed.errors import TestbedError
 from tests.testbed.kubernetes_api import KubernetesApi
-from tests.testbed.programs import PORTS, PROGRAMS, Program, builds
+from tests.testbed.programs import Program, builds, ports_with, programs_with
 from tests.testbed.readiness import NotReady, wait_until
 from tests.testbed.supervise import Job, Supervisor, configuration
 
 
-def up(state: Path, cache: Path, crossplane: str | None = None) -> None:
+def up(state: Path, cache: Path, crossplane: str | None = None, features: Collection[str] = ()) -> None:
     """Bring the bed up, or what is missing of it; every program serves when this returns.
 
-    A bed keeps the version of Crossplane that it was made with.
+    A bed keeps the version of Crossplane that it was made with, and the features that it was ever asked for.
     """
-    build_missing(builds(beds.crossplane_of(state, crossplane)), cache)
+    build_missing(builds(beds.crossplane_of(state, crossplane), beds.features_of(state, features)), cache)
     with _exclusively(state, cache):
-        bed = _prepare(state, cache, beds.crossplane_of(state, crossplane))
+        bed = _prepare(state, cache, beds.crossplane_of(state, crossplane), beds.features_of(state, features))
         supervisor = _supervise(bed)
-        bring_up(bed, supervisor, [program for program in PROGRAMS if not program.package])
+        bring_up(bed, supervisor, [program for program in programs_with(bed.features) if not program.package])
         bring_up(bed, supervisor, _installed(bed))
 
 
@@ -108,17 +108,20 @@ def await_ready(bed: Bed, supervisor: Supervisor, program: Program, given_up: th
         raise TestbedError(f"{waited}; {_end_of_log(bed, program)}") from reason
 
 
-def _prepare(state: Path, cache: Path, crossplane: str) -> Bed:
+def _prepare(state: Path, cache: Path, crossplane: str, features: Collection[str]) -> Bed:
     """Everything a bed needs in files; what a supervisord that was killed, or hangs, left behind is ended first."""
     taken: list[str] = []
     if not _is_supervised(state):
         _end_orphans(state)
         taken = _taken_ports(state)
-    bed = beds.create(state, cache, PORTS, forget=taken, crossplane=crossplane)
+    bed = beds.create(state, cache, ports_with(features), forget=taken, crossplane=crossplane, features=features)
     pki.create(bed.pki)
     environment.link_clients(bed)
     environment.offer_packages(bed)
-    jobs = [Job(each.name, each.command(bed), each.environment(bed), each.stop_signal) for each in PROGRAMS]
+    jobs = [
+        Job(each.name, each.command(bed), each.environment(bed), each.stop_signal)
+        for each in programs_with(bed.features)
+    ]
     bed.write("supervisord.conf", configuration(bed, jobs))
     return bed
 
@@ -137,7 +140,7 @@ def _installed(bed: Bed) -> list[Program]:
     api = KubernetesApi(bed)
     return [
         program
-        for program in PROGRAMS
+        for program in programs_with(bed.features)
         if program.package
         and any(
             packages.is_active(revision) and program.package.identity.owns(revision)

@@ -32,7 +32,7 @@ from tests.testbed.errors import TestbedError
 from tests.testbed.kubernetes_api import KubernetesApi, Object
 from tests.testbed.packages import PackageIdentity, is_active
 from tests.testbed.processes import MEMBER_VARIABLE
-from tests.testbed.programs import PROGRAMS, Program
+from tests.testbed.programs import Program, programs_with
 from tests.testbed.readiness import NotReady
 from tests.testbed.supervise import Supervisor
 
@@ -230,7 +230,9 @@ async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) -> N
         logging.getLogger(chatty).setLevel(logging.WARNING)
     bed = beds.load(Path(os.environ[MEMBER_VARIABLE]))
     memo.controllers = [
-        PackageController(bed, program, program.package.identity) for program in PROGRAMS if program.package
+        PackageController(bed, program, program.package.identity)
+        for program in programs_with(bed.features)
+        if program.package
     ]
     memo.tasks = [asyncio.create_task(controller.run()) for controller in memo.controllers]
 

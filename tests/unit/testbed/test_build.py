@@ -12,9 +12,12 @@ from pathlib import Path
 import pytest
 
 from tests.testbed import build, programs
+from tests.testbed.bed import FEATURES
 from tests.testbed.build import BuildStep, GoBuild, GoModule, PythonBuild
 from tests.testbed.errors import TestbedError
 from tests.testbed.progress import Package
+
+BUILDS = list(dict.fromkeys(build for version in programs.CROSSPLANES for build in programs.builds(version, FEATURES)))
 
 GO = GoBuild("etcd", GoModule("etcd", "example.org/etcd", "v1"), stamps=(("main.version", "v1"),))
 
@@ -158,7 +161,7 @@ def test_the_tail_of_a_log_is_short(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "each",
-    [each for each in (*programs.BUILDS, *programs.CROSSPLANES.values()) if isinstance(each, GoBuild)],
+    [each for each in BUILDS if isinstance(each, GoBuild)],
     ids=lambda each: each.name,
 )
 def test_go_mod_requires_the_version_that_is_declared(each: GoBuild) -> None:
@@ -166,9 +169,7 @@ def test_go_mod_requires_the_version_that_is_declared(each: GoBuild) -> None:
     assert re.search(rf"^\s+{re.escape(each.module.path)} {re.escape(each.module.version)}( |$)", go_mod, re.MULTILINE)
 
 
-@pytest.mark.parametrize(
-    "each", [each for each in programs.BUILDS if isinstance(each, PythonBuild)], ids=lambda each: each.name
-)
+@pytest.mark.parametrize("each", [each for each in BUILDS if isinstance(each, PythonBuild)], ids=lambda each: each.name)
 def test_requirements_pin_the_version_that_is_declared_and_all_others(each: PythonBuild) -> None:
     pinned = each.requirements.read_text().splitlines()
     assert each.requirement in pinned
