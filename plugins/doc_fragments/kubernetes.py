@@ -12,11 +12,12 @@ options:
   kubeconfig:
     description:
       - Path of the kubeconfig file, or several joined by colons.
+      - Or its content, as a mapping. Nothing of that is written to a file that stays, to a log or to a result.
       - Its user may act as another one (C(as), C(as-groups), C(as-uid), C(as-user-extra)) and may have an C(exec)
         credential plugin, which is run where the task runs, without a terminal.
       - Without it and without O(host), E(KUBECONFIG), then the pod's service account, then C(~/.kube/config) are used.
       - The value of environment variable E(K8S_AUTH_KUBECONFIG) is used when the option is not set.
-    type: path
+    type: raw
   context:
     description:
       - The context of the kubeconfig to use instead of its current one.

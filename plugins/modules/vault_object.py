@@ -38,8 +38,9 @@ options:
       - Whether the fields that Vault does not give back are written although something is there already. That is a
         change in every run.
       - Unless set, they are written on creation only, because somebody may have changed them since, as a user does a
-        password. The exception is C(auth/MOUNT/config) of the methods C(kubernetes) and C(jwt), which resets what a
-        write does not have; they are part of every write to it.
+        password; and where Vault says that it has none, as it does by C(token_reviewer_jwt_set). The exception is
+        C(auth/MOUNT/config) of the methods C(kubernetes) and C(jwt), which resets what a write does not have; they are
+        part of every write to it.
     type: bool
     default: false
   state:

@@ -44,7 +44,8 @@ PROXY_HEADERS: ArgumentSpec = {
 }
 
 KUBERNETES: ArgumentSpec = {
-    "kubeconfig": {"type": "path", "fallback": _from_env("K8S_AUTH_KUBECONFIG")},
+    # As text it is a path; as a mapping it has credentials, which AnsibleModule would write into the system's log.
+    "kubeconfig": {"type": "raw", "no_log": True, "fallback": _from_env("K8S_AUTH_KUBECONFIG")},
     "context": {"type": "str", "fallback": _from_env("K8S_AUTH_CONTEXT")},
     "host": {"type": "str", "fallback": _from_env("K8S_AUTH_HOST")},
     "api_key": {"type": "str", "no_log": True, "fallback": _from_env("K8S_AUTH_API_KEY")},
@@ -185,8 +186,8 @@ def secrets_in(spec: ArgumentSpec, options: Mapping[str, Any]) -> Iterator[str]:
     """The values of the options that the spec marks ``no_log``, at any depth."""
     for name, rules in spec.items():
         value = options.get(name)
-        if rules.get("no_log") and value:
-            yield str(value)
+        if _is_secret(rules, value):
+            yield from _credentials_in(value)
         for suboptions in value if isinstance(value, list) else [value]:
             if isinstance(suboptions, dict):
                 yield from secrets_in(rules.get("options") or {}, suboptions)
@@ -203,7 +204,7 @@ def open_in(spec: ArgumentSpec, options: Mapping[str, Any]) -> Iterator[str]:
         for item in value if isinstance(value, list) else [value]:
             if isinstance(item, dict):
                 yield from open_in(rules.get("options") or {}, item)
-            elif isinstance(item, str) and not rules.get("no_log"):
+            elif isinstance(item, str) and not _is_secret(rules, item):
                 yield _LOGIN_IN_URL.sub("//", item)
 
 
@@ -213,11 +214,27 @@ def without_secrets(spec: ArgumentSpec, options: Mapping[str, Any]) -> dict[str,
 
 
 def _shown(rules: Mapping[str, Any], value: Any) -> Any:
-    if rules.get("no_log") and value:
+    if _is_secret(rules, value):
         return HIDDEN
     if isinstance(value, list):
         return [_shown(rules, item) for item in value]
     return without_secrets(rules["options"], value) if isinstance(value, dict) and "options" in rules else value
+
+
+def _is_secret(rules: Mapping[str, Any], value: Any) -> bool:
+    """Whether a value may not be shown; the path of a file with secrets may."""
+    is_path = rules.get("type") == "raw" and isinstance(value, str)
+    return bool(rules.get("no_log") and value and not is_path)
+
+
+def _credentials_in(value: Any) -> Iterator[str]:
+    """The texts of a secret option; of a kubeconfig those that its users log in with."""
+    if not isinstance(value, dict):
+        yield str(value)
+        return
+    for entry in value.get("users") or ():
+        user = entry.get("user") if isinstance(entry, dict) else None
+        yield from (str(text) for text in (user or {}).values() if isinstance(text, str))
 
 
 def extended_environment(extra: Mapping[str, Any]) -> None:

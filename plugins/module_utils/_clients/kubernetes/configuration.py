@@ -96,12 +96,13 @@ def _load_credentials(
     options: Mapping[str, Any], configuration: kubernetes.client.Configuration, folder: str
 ) -> tuple[str, Impersonation]:
     """Fills the configuration; the context and the impersonation come from a kubeconfig, a pod has none."""
-    path = _kubeconfig(options)
+    source = _kubeconfig(options)
+    path = source if isinstance(source, str) else "that is given as a mapping"
     try:
-        if not path:
+        if not source:
             kubernetes.config.load_incluster_config(client_configuration=configuration)
             return "", Impersonation()
-        kubeconfig = Kubeconfig(path, options.get("context"))
+        kubeconfig = Kubeconfig(source, options.get("context"))
         kubeconfig.load(configuration, folder, run_plugin=not options.get("api_key"))
         return kubeconfig.context, kubeconfig.impersonation
     except kubernetes.config.ConfigException as error:
@@ -118,11 +119,13 @@ def _load_credentials(
         raise _no_connection(path, "is not a kubeconfig") from None
 
 
-def _kubeconfig(options: Mapping[str, Any]) -> str:
-    """The path of the kubeconfig; empty in a pod, whose service account is used unless a path is given."""
-    path = options.get("kubeconfig") or os.environ.get("KUBECONFIG")
-    if path or "KUBERNETES_SERVICE_HOST" not in os.environ:
-        return str(path or DEFAULT_KUBECONFIG)
+def _kubeconfig(options: Mapping[str, Any]) -> str | Mapping[str, Any]:
+    """The kubeconfig or its path; empty in a pod, whose service account is used unless one is given."""
+    given = options.get("kubeconfig") or os.environ.get("KUBECONFIG")
+    if isinstance(given, Mapping):
+        return given
+    if given or "KUBERNETES_SERVICE_HOST" not in os.environ:
+        return os.path.expandvars(Path(str(given or DEFAULT_KUBECONFIG)).expanduser())
     return ""
 
 

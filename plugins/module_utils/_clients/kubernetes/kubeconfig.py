@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from contextlib import suppress
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +22,18 @@ with suppress(ImportError):  # without it nobody connects, and is told so
 
 
 class Kubeconfig:
-    """One file or several, joined by colons. Raises ConfigException, and what reading YAML raises."""
+    """Its content, or one file or several, joined by colons. Raises ConfigException, and what reading YAML raises."""
 
-    def __init__(self, path: str, context: str | None) -> None:
-        merger = KubeConfigMerger(path)
-        self._merged = merger.config
+    def __init__(self, source: str | Mapping[str, Any], context: str | None) -> None:
+        if isinstance(source, str):
+            merger = KubeConfigMerger(source)
+            self._merged, sources = merger.config, list(merger.config_files.values())
+        else:
+            self._merged, sources = ConfigNode("kubeconfig", deepcopy(dict(source))), [source]
         if self._merged is None:
             raise ConfigException("No configuration found.")
         # Of several files the first that names one decides, as for kubectl; for the client library it is the last.
-        named = (config.get("current-context") for config in merger.config_files.values())
+        named = (config.get("current-context") for config in sources)
         self.context = str(context or next(filter(None, named), ""))
         if not self.context:
             raise ConfigException("Expected key current-context")

@@ -76,6 +76,10 @@ class Rule:
 
 _STILL_THERE = {("Deleting", "True"): "being deleted", ("Deleting", "False"): "not being deleted yet"}
 
+# A Secret of this type is filled in by the cluster, with a token of the service account that it names.
+HOLDS_TOKEN = "kubernetes.io/service-account-token"  # noqa: S105 - the name of a type
+UNISSUED = "kube-controller-manager has put no token into it yet; the service account that it names must exist"
+
 UNSEEN = "its controller has not looked at the latest change yet"
 
 # Kinds without a rule are ready when they exist. Keyed by kind and API group, for a kind's name is not unique.
@@ -97,6 +101,13 @@ def rule_for(manifest: Manifest) -> Rule | None:
     if kind == "CompositeResourceDefinition" and manifest.get("spec", {}).get("claimNames"):
         return XRD_OFFERED
     return RULES.get((kind, group))
+
+
+def assess_by_kind(manifest: Manifest | None) -> Readiness:
+    """The readiness of a live object that ``manifests`` applies."""
+    if manifest and manifest.get("type") == HOLDS_TOKEN and not (manifest.get("data") or {}).get("token"):
+        return Readiness(Phase.PROGRESSING, Condition("Issued", "False", "NoToken", UNISSUED))
+    return assess(manifest, rule_for(manifest or {}))
 
 
 def assess(manifest: Manifest | None, rule: Rule | None) -> Readiness:

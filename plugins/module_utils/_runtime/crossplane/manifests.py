@@ -15,7 +15,7 @@ from ..._domain.kubernetes.creation import Kept, genuine, is_marked, is_ours, ma
 from ..._domain.kubernetes.entries import manifests_from
 from ..._domain.kubernetes.manifest import Manifest, ObjectRef, being_deleted, ref_of, uid
 from ..._domain.kubernetes.ports import Kubernetes
-from ..._domain.kubernetes.readiness import Phase, Readiness, assess, rule_for
+from ..._domain.kubernetes.readiness import Phase, Readiness, assess_by_kind
 from ..._domain.kubernetes.secrets import secrets_in
 from ..._domain.plan import Plan
 from ..._domain.ports import Clock
@@ -150,7 +150,7 @@ def _await_ready(
 
 
 def _assess_by_kind(manifest: Manifest | None, _thorough: bool = False) -> Readiness:
-    return assess(manifest, rule_for(manifest or {}))
+    return assess_by_kind(manifest)
 
 
 def _blockers(waited: Waited) -> list[Blocker]:

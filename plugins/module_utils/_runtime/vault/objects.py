@@ -113,8 +113,14 @@ class _Object:
         return [
             name
             for name, value in self._wanted.items()
-            if not (is_same(name, value, found[name]) if name in found else is_empty(value) or is_secret(name, value))
+            if not (
+                is_same(name, value, found[name]) if name in found else is_empty(value) or self._is_kept(name, value)
+            )
         ]
+
+    def _is_kept(self, name: str, value: Any) -> bool:
+        """Whether a secret that is not given back may be as wanted; of some Vault says at least whether it has one."""
+        return is_secret(name, value) and self._told.get(f"{name}_set") is not False
 
     def _diff(self, engine: Engine, fields: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         hide = engine.type in KEEPERS and not self._inside(engine).startswith(("metadata/", "config"))

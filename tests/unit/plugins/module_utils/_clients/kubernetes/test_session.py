@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from cryptography.hazmat.primitives import serialization
 
@@ -26,7 +27,13 @@ from ansible_collections.pnow.infra.plugins.module_utils._clients.kubernetes imp
 from ansible_collections.pnow.infra.plugins.module_utils._clients.kubernetes.api import KubernetesApi
 from ansible_collections.pnow.infra.plugins.module_utils._domain.errors import InfraError, InvalidOption, Unreachable
 from ansible_collections.pnow.infra.plugins.module_utils._domain.kubernetes.manifest import ObjectRef
-from ansible_collections.pnow.infra.plugins.module_utils._runtime.arguments import KUBERNETES, secrets_in
+from ansible_collections.pnow.infra.plugins.module_utils._domain.redact import HIDDEN
+from ansible_collections.pnow.infra.plugins.module_utils._runtime.arguments import (
+    KUBERNETES,
+    open_in,
+    secrets_in,
+    without_secrets,
+)
 from tests.unit.plugins.certificates import DAY, NOW, Authority
 from tests.unit.plugins.scripted import ScriptedClock
 from tests.unit.plugins.scripted_api_server import ScriptedApiServer, closed_port, reply, serving
@@ -133,6 +140,36 @@ def test_the_environment_names_the_kubeconfig(
 ) -> None:
     monkeypatch.setenv("KUBECONFIG", f"{tmp_path / 'absent'}:{kubeconfig(tmp_path, api_server.url)}")
     assert headers_of(api_server, host=None)["authorization"] == ["Bearer secret-token"]
+
+
+def test_a_kubeconfig_that_is_given_as_a_mapping(api_server: ScriptedApiServer, tmp_path: Path) -> None:
+    content = yaml.safe_load(Path(kubeconfig(tmp_path, api_server.url)).read_text(encoding="utf-8"))
+    assert headers_of(api_server, host=None, kubeconfig=content)["authorization"] == ["Bearer secret-token"]
+    del content["current-context"]
+    assert "kubeconfig that is given as a mapping has no current context; " in str(refusal(kubeconfig=content))
+    told = str(refusal(kubeconfig={**content, "current-context": "near", "contexts": "none"}))
+    assert "kubeconfig that is given as a mapping is not a kubeconfig; " in told
+    assert "secret-token" not in told
+
+
+def test_of_a_kubeconfig_that_is_given_as_a_mapping_nothing_is_shown() -> None:
+    content = {"clusters": [{"name": "dev"}], "users": [{"name": "admin", "user": {"token": "c4nary-token"}}]}
+    options = {"kubeconfig": content, "context": "dev"}
+    assert list(secrets_in(KUBERNETES, options)) == ["c4nary-token"]
+    assert without_secrets(KUBERNETES, options) == {"kubeconfig": HIDDEN, "context": "dev"}
+    path = {"kubeconfig": "/home/jane/.kube/config"}
+    assert without_secrets(KUBERNETES, path) == path
+    assert list(secrets_in(KUBERNETES, path)) == []
+    assert path["kubeconfig"] in open_in(KUBERNETES, path)
+
+
+def test_a_path_may_begin_at_home(
+    api_server: ScriptedApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kubeconfig(tmp_path, api_server.url)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for path in ("~/kubeconfig", "$HOME/kubeconfig"):
+        assert headers_of(api_server, host=None, kubeconfig=path)["authorization"] == ["Bearer secret-token"]
 
 
 def test_a_pod_without_its_token(monkeypatch: pytest.MonkeyPatch) -> None:

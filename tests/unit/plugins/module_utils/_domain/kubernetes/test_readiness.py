@@ -11,6 +11,7 @@ from ansible_collections.pnow.infra.plugins.module_utils._domain.crossplane.read
 from ansible_collections.pnow.infra.plugins.module_utils._domain.kubernetes.readiness import (
     XRD_OFFERED,
     assess,
+    assess_by_kind,
     rule_for,
 )
 
@@ -92,3 +93,11 @@ def test_a_definition_with_claims_must_also_offer_them() -> None:
 def test_a_kind_of_the_same_name_in_another_group_has_no_rule() -> None:
     assert rule_for({"apiVersion": "example.org/v1", "kind": "Provider"}) is None
     assert assess({"metadata": {}}, None).ready
+
+
+def test_a_secret_that_the_cluster_fills_in() -> None:
+    secret = {"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/service-account-token"}
+    assert str(assess_by_kind(secret)) == "Issued=False NoToken"
+    assert assess_by_kind({**secret, "data": {"token": "eA=="}}).ready
+    assert assess_by_kind({"apiVersion": "v1", "kind": "Secret", "type": "Opaque"}).ready
+    assert not assess_by_kind(None).ready

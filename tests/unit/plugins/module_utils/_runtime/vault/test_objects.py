@@ -157,6 +157,14 @@ def test_a_secret_is_part_of_every_write_that_would_reset_it(users: ScriptedVaul
     assert users.sent[path][1]["token_reviewer_jwt"] == "c4nary"
 
 
+@pytest.mark.parametrize("has_one", [True, False])
+def test_a_secret_that_vault_says_it_lacks_is_written(users: ScriptedVault, has_one: bool) -> None:
+    users.engines["auth"] = Engine("kubernetes", "auth/kubernetes")
+    path, fields = "auth/kubernetes/config", {"kubernetes_host": "https://k", "token_reviewer_jwt": "c4nary"}
+    users.write(path, {"kubernetes_host": "https://k", "token_reviewer_jwt_set": has_one})
+    assert run(users, path=path, fields=fields).plan.changed is not has_one
+
+
 def test_a_field_that_vault_does_not_tell_is_said() -> None:
     vault, reporter = ScriptedVault(), ScriptedReporter()
     vault.untold = {"token_polices"}
