@@ -31,7 +31,9 @@ KINDS = "machines,kubevirtmachines,kubevirtmachinetemplates,virtualmachines,virt
 def kubectl(*arguments: str, kubeconfig: Path | None = None) -> str:
     """What kubectl prints about the test's namespace, or about the cluster of another kubeconfig."""
     where = ["--kubeconfig", str(kubeconfig)] if kubeconfig else ["--namespace", NAMESPACE]
-    return subprocess.run(["kubectl", *where, *arguments], check=True, capture_output=True, text=True).stdout
+    result = subprocess.run(["kubectl", *where, *arguments], check=False, capture_output=True, text=True)
+    assert result.returncode == 0, f"kubectl {' '.join(arguments)}: {result.stderr}"
+    return result.stdout
 
 
 def items(kinds: str, kubeconfig: Path | None = None) -> list[dict[str, Any]]:
@@ -53,6 +55,13 @@ def worker() -> str:
         return names[0].partition("/")[2]
 
     return wait_until(look, PATIENCE)
+
+
+def unschedulable_is_said() -> None:
+    """Raises NotReady unless the provider says why the worker has no VM."""
+    conditions = json.loads(kubectl("get", f"kubevirtmachine/{worker()}", "-o", "json"))["status"]["conditions"]
+    if "Unschedulable" not in [each.get("reason") for each in conditions]:
+        raise NotReady(f"it says {conditions}")
 
 
 def guests() -> list[int]:
@@ -78,15 +87,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         kubectl("annotate", "namespace", NAMESPACE, f"{faults.ANNOTATION}-worker=never-boots")
         kubectl("apply", "-f", str(MANIFESTS))
         kubectl(
-            "wait",
-            f"kubevirtmachine/{worker()}",
-            MINUTES,
-            "--for=jsonpath={.status.conditions[*].reason}=Unschedulable",
+            "wait", f"virtualmachine/{worker()}", "--for=jsonpath={.status.printableStatus}=ErrorUnschedulable", MINUTES
         )
-        assert (
-            kubectl("get", f"virtualmachine/{worker()}", "-o", "jsonpath={.status.printableStatus}")
-            == "ErrorUnschedulable"
-        )
+        wait_until(unschedulable_is_said, PATIENCE)
         kubectl("annotate", "namespace", NAMESPACE, f"{faults.ANNOTATION}-worker-")
         await_available()
         secret = json.loads(kubectl("get", "secret", f"{NAME}-kubeconfig", "-o", "json"))
