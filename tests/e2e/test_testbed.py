@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from tests.e2e.servers import bed
-from tests.testbed.programs import PROGRAMS
+from tests.testbed.programs import programs_with
 
 STATE = Path(os.environ["PNOW_TESTBED_STATE"])
 BESIDE = "beside"
@@ -36,7 +36,7 @@ def _knows(process: psutil.Process, folder: str) -> bool:
     return any(word == folder or f"{folder}/" in word for word in told)
 
 
-@pytest.mark.parametrize("program", [program.name for program in PROGRAMS])
+@pytest.mark.parametrize("program", [program.name for program in programs_with(())])
 def test_up_heals_a_killed_program(program: str) -> None:
     bed("kill", program)
     assert states()[program] != "running"
