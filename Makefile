@@ -19,7 +19,7 @@ OLDEST := .venv-2.19
 WITH_SERVERS := $(addprefix tests/e2e/,test_canaries.py test_interrupted_registration.py test_registration.py test_vault.py)
 LONG := tests/e2e/test_thousand.py
 # On a test bed with clusters, which the others need not be.
-WITH_CLUSTERS := tests/e2e/test_clusters_bed.py
+WITH_CLUSTERS := $(addprefix tests/e2e/,test_clusters_bed.py test_deployment_status.py test_helm.py)
 
 ##@ Use it
 

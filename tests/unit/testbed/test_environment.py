@@ -11,7 +11,7 @@ import subprocess
 import pytest
 import yaml
 
-from tests.testbed import environment, packages, pki
+from tests.testbed import chart_repository, environment, packages, pki
 from tests.testbed.bed import CHECKOUT, Bed
 from tests.testbed.build import folder_of
 from tests.testbed.crossplane import V1
@@ -117,7 +117,11 @@ def test_bootstrap_installs_what_lies_in_crossplanes_cache(built: Bed) -> None:
     assert user["as"] == "system:serviceaccount:crossplane-system:provider-kubernetes"
     user = yaml.safe_load(settings["crossplane_helm_kubeconfig"])["users"][0]["user"]
     assert user["as"] == "system:serviceaccount:crossplane-system:provider-helm"
-    assert settings["testbed_chart_repository"] == f"http://{bed.address('chart-repository')}"
+    repository = f"http://{bed.address('chart-repository')}"
+    assert settings["testbed_chart_repository"] == repository
+    assert settings["platform_api_clusters"] is True
+    assert {each["repository"] for each in settings["platform_api_cluster_cni"].values()} == {repository}
+    assert settings["platform_api_cluster_cni"]["cilium"]["version"] == chart_repository.version("cilium")
 
 
 def test_a_bed_without_clusters_offers_nothing_for_them(built: Bed) -> None:
@@ -125,4 +129,4 @@ def test_a_bed_without_clusters_offers_nothing_for_them(built: Bed) -> None:
     environment.offer_packages(bed)
     settings = yaml.safe_load((bed.state / "bootstrap.yml").read_text())
     assert PROVIDER_HELM.name not in [each["name"] for each in settings["crossplane_packages"]]
-    assert not {"crossplane_helm_kubeconfig", "testbed_chart_repository"} & settings.keys()
+    assert not {"crossplane_helm_kubeconfig", "platform_api_clusters", "testbed_chart_repository"} & settings.keys()
