@@ -211,6 +211,7 @@ class KubernetesCluster(BaseComposite):
         self.namespace = str(self.metadata.namespace or "")
         self.place = self.namespace or str(self.spec.claimRef.namespace or self.environment)
         self.dialect = DIALECTS[str(self.parameters.capiVersion)]
+        self.seen_before: dict[str, Manifest] = {}
         if self.is_misplaced() or self.belongs_to_another():
             return
         version = self.wanted["kubernetesVersion"]
@@ -276,7 +277,9 @@ class KubernetesCluster(BaseComposite):
 
     def seen(self, key: str) -> Manifest:
         """What provider-kubernetes last saw of an object."""
-        return plain(self.resources[key].status.atProvider.manifest)
+        if key not in self.seen_before:
+            self.seen_before[key] = plain(self.resources[key].status.atProvider.manifest)
+        return self.seen_before[key]
 
     def ordered(self, key: str) -> Manifest:
         """What it was last told to make of it."""
