@@ -71,8 +71,8 @@ class V1Beta2:
     """How Cluster API's objects are written in v1beta2."""
 
     version = "v1beta2"
-    # What an object says of itself counts once its controller has seen what is wanted of it; of a paused one it does not
-    # look. The numbers are compared as such.
+    # What an object says of itself counts once its controller has seen what is wanted of it. At a paused cluster it does
+    # not look.
     fresh = (
         "has(object.status) && (has(object.spec.paused) && object.spec.paused"
         " || has(object.status.observedGeneration) && object.status.observedGeneration >= object.metadata.generation)"
@@ -163,7 +163,7 @@ class Machine:
         return spec
 
     def volume(self) -> Manifest:
-        """Describe the volume that starts as a copy of the image; a machine that moves needs it on two hosts at once."""
+        """Describe the volume, at first a copy of the image; a machine that moves needs it on two hosts at once."""
         return {
             "source": {"registry": {"url": f"docker://{self.image}"}},
             "pvc": {
@@ -194,7 +194,8 @@ class Machine:
             }
         }
         if self.live_migration:
-            # KubeVirt moves no machine that is bridged to its pod's network, unless the network lets it keep its address.
+            # KubeVirt moves no machine that is bridged to its pod's network, unless it is told that its address may change
+            # hosts as well.
             annotations = {"kubevirt.io/allow-pod-bridge-network-live-migration": "true"}
             template["metadata"] = {"annotations": annotations}
         return template
@@ -324,7 +325,7 @@ class KubernetesCluster(BaseComposite):
         return {**manifest, "metadata": {**manifest["metadata"], "ownerReferences": [self.owner()]}}
 
     def owner(self) -> Manifest:
-        """Refer to the Cluster as owner, in the words of Cluster API, which makes the same reference; {} before it exists."""
+        """Refer to the Cluster as owner, as Cluster API does; {} before it exists."""
         if not self.exists("cluster"):
             return {}
         uid = self.seen("cluster")["metadata"]["uid"]
@@ -482,7 +483,7 @@ class KubernetesCluster(BaseComposite):
         return [key for key in keys if key.startswith(prefix) and key != current]
 
     def is_rolled_out(self, key: str, template: Manifest) -> bool:
-        """Whether all machines are as wanted now: their controller has seen the template, and has no other machine left."""
+        """Whether all machines are as wanted now: their controller knows the template, and has no other machine left."""
         seen = self.seen(key)
         if not seen or template["metadata"]["name"] not in json.dumps(seen["spec"]):
             return False
@@ -514,7 +515,7 @@ class KubernetesCluster(BaseComposite):
         connection.ready = bool(connection.observed)
 
     def network(self) -> None:
-        """Install the network plugin. It goes with the cluster: to remove it before would need an API that may be gone."""
+        """Install the network plugin. It goes with the cluster; to remove it first would take an API that may be gone."""
         plugin = self.wanted["networkPlugin"]
         chart = plain(self.parameters.cni[plugin])
         values = merged(chart.get("values", {}), NETWORKS[plugin](self.wanted["podCIDR"], self.wanted["serviceCIDR"]))
@@ -523,9 +524,7 @@ class KubernetesCluster(BaseComposite):
         if self.namespace:
             release.spec.providerConfigRef.kind = "ProviderConfig"
 
-    def release(
-        self, key: str, chart: Manifest, namespace: str, values: Manifest, policies: list[str]
-    ) -> Resource:
+    def release(self, key: str, chart: Manifest, namespace: str, values: Manifest, policies: list[str]) -> Resource:
         """Start a release of a chart."""
         release = self.resources[key]("Release", self.release_api(), name=self.name(key))
         release.spec.managementPolicies = policies
@@ -542,7 +541,7 @@ class KubernetesCluster(BaseComposite):
     # KubeVirt's cloud controller manager, beside the machines
 
     def cloud_controller(self) -> None:
-        """Run the controller that gives the cluster's Services of type LoadBalancer their addresses, and nodes their place."""
+        """Run the controller that introduces nodes, and gives addresses to Services of type LoadBalancer."""
         key = "cloud-controller-manager"
         controller = plain(self.parameters.kccm)
         if "chart" in controller:
@@ -561,7 +560,7 @@ class KubernetesCluster(BaseComposite):
         self.keep(key, self.owned(deployment), KEPT, V1Beta2.available)
 
     def filled_in(self, values: Any) -> Any:
-        """Put this cluster's names into the values of a chart: $cluster, $namespace, and $kubeconfig, a Secret's name."""
+        """Put this cluster's names into the values of a chart: $cluster, $namespace, and $kubeconfig, its Secret's."""
         if isinstance(values, dict):
             return {key: self.filled_in(value) for key, value in values.items()}
         if isinstance(values, list):
@@ -572,7 +571,7 @@ class KubernetesCluster(BaseComposite):
         return Template(values).safe_substitute(names)
 
     def cloud_access(self, account: str) -> Manifest:
-        """Let the controller do in this namespace what the platform lets such controllers do, and nothing elsewhere."""
+        """Let the controller do in this namespace what the platform allows to such, and nothing elsewhere."""
         group = "rbac.authorization.k8s.io"
         binding = self.owned(self.manifest(f"{group}/v1", "RoleBinding", account))
         return {
@@ -582,7 +581,7 @@ class KubernetesCluster(BaseComposite):
         }
 
     def cloud_deployment(self, name: str, image: str) -> Manifest:
-        """Describe the controller, which is to the management cluster its account, and to the cluster its administrator."""
+        """Describe the controller, which is to this cluster an account, and to its own the administrator."""
         labels = {"app.kubernetes.io/name": "cloud-controller-manager", "app.kubernetes.io/instance": self.environment}
         container = {
             "name": "cloud-controller-manager",
@@ -642,7 +641,8 @@ class KubernetesCluster(BaseComposite):
         status = cluster.get("status", {})
         conditions = status.get("v1beta2", status).get("conditions", [])
         self.status.clusterConditions = [
-            {name: condition.get(name, "") for name in ("type", "status", "reason", "message")} for condition in conditions
+            {name: condition.get(name, "") for name in ("type", "status", "reason", "message")}
+            for condition in conditions
         ]
         if version := self.seen("control-plane").get("status", {}).get("version"):
             self.status.kubernetesVersion = version
@@ -653,12 +653,12 @@ class KubernetesCluster(BaseComposite):
     def is_complete(self) -> bool:
         """Whether all that makes a cluster is composed, and ready."""
         composed = [resource for _, resource in self.resources]
-        return self.has_api() and all(bool(resource.ready or resource.ready is None and ready(resource)) for resource in composed)
+        return self.has_api() and all(is_ready(resource) for resource in composed)
 
 
-def ready(resource: Resource) -> bool:
-    """Whether a resource says that it is."""
-    return bool(resource.conditions.Ready.status)
+def is_ready(resource: Resource) -> bool:
+    """Whether a resource is ready, by our word or, if we have none, by its own."""
+    return bool(resource.conditions.Ready.status if resource.ready is None else resource.ready)
 
 
 def plain(value: Any) -> Any:
