@@ -71,8 +71,8 @@ class V1Beta2:
     """How Cluster API's objects are written in v1beta2."""
 
     version = "v1beta2"
-    # What an object says of itself counts once its controller has seen what is wanted of it. At a paused cluster it does
-    # not look.
+    # What an object says of itself counts once its controller has seen what is wanted of it. It looks at no cluster
+    # that is paused.
     fresh = (
         "has(object.status) && (has(object.spec.paused) && object.spec.paused"
         " || has(object.status.observedGeneration) && object.status.observedGeneration >= object.metadata.generation)"
@@ -194,8 +194,8 @@ class Machine:
             }
         }
         if self.live_migration:
-            # KubeVirt moves no machine that is bridged to its pod's network, unless it is told that its address may change
-            # hosts as well.
+            # KubeVirt moves no machine that is bridged to its pod's network, unless it is told that its address may go
+            # along            # hosts as well.
             annotations = {"kubevirt.io/allow-pod-bridge-network-live-migration": "true"}
             template["metadata"] = {"annotations": annotations}
         return template
@@ -652,13 +652,7 @@ class KubernetesCluster(BaseComposite):
 
     def is_complete(self) -> bool:
         """Whether all that makes a cluster is composed, and ready."""
-        composed = [resource for _, resource in self.resources]
-        return self.has_api() and all(is_ready(resource) for resource in composed)
-
-
-def is_ready(resource: Resource) -> bool:
-    """Whether a resource is ready, by our word or, if we have none, by its own."""
-    return bool(resource.conditions.Ready.status if resource.ready is None else resource.ready)
+        return self.has_api() and all(bool(resource.ready) for _, resource in self.resources)
 
 
 def plain(value: Any) -> Any:
