@@ -18,6 +18,8 @@ OLDEST := .venv-2.19
 # Of tests/e2e: those that run beside whatever happens to the test bed, and those that take too long for every time.
 WITH_SERVERS := $(addprefix tests/e2e/,test_canaries.py test_interrupted_registration.py test_registration.py test_vault.py)
 LONG := tests/e2e/test_thousand.py
+# On a test bed with clusters, which the others need not be.
+WITH_CLUSTERS := tests/e2e/test_clusters_bed.py
 
 ##@ Use it
 
@@ -87,7 +89,12 @@ molecule: build ## the playbooks from nothing to nothing, on test bed "test": mo
 
 .PHONY: e2e
 e2e: ready ## what playbooks and test beds survive, on test bed "test"
-	$(ON_BED) pytest tests/e2e $(addprefix --ignore=,$(WITH_SERVERS) $(LONG))
+	$(ON_BED) pytest tests/e2e $(addprefix --ignore=,$(WITH_SERVERS) $(WITH_CLUSTERS) $(LONG))
+
+.PHONY: clusters
+clusters: export PNOW_TESTBED_WITH := clusters
+clusters: ready ## Cluster API and what stands in for KubeVirt, on test bed "test", which runs them from then on
+	$(ON_BED) pytest $(WITH_CLUSTERS)
 
 .PHONY: servers
 servers: ready ## what registrations in Vault survive, on servers that the tests start for themselves

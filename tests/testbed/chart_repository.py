@@ -45,6 +45,12 @@ def pack(folder: Path) -> list[Chart]:
     return [_pack(folder, {**metadata, "version": version}) for version in (metadata["version"], *others)]
 
 
+def version(name: str) -> str:
+    """The version of a chart that its Chart.yaml has."""
+    found: str = yaml.safe_load((FOLDER / name / "Chart.yaml").read_text())["version"]
+    return found
+
+
 def index(charts: list[Chart]) -> dict[str, Any]:
     """What index.yaml says of the charts; where they are is relative to it."""
     entries: dict[str, list[dict[str, Any]]] = {}

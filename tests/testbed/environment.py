@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.testbed import control_plane, packages, postgresql, vault
+from tests.testbed import chart_repository, control_plane, packages, postgresql, vault
 from tests.testbed.bed import CHECKOUT, CLUSTERS, Bed
 from tests.testbed.crossplane import V1
 from tests.testbed.errors import TestbedError
@@ -23,6 +23,8 @@ POSTGRESQL_CLIENTS = (
 # The accounts that providers would be in a cluster.
 PROVIDER_KUBERNETES_USER = "system:serviceaccount:crossplane-system:provider-kubernetes"
 PROVIDER_HELM_USER = "system:serviceaccount:crossplane-system:provider-helm"
+# Network plugins, and the charts that they come in.
+PLUGINS = {"kube-ovn": "kube-ovn", "calico": "tigera-operator", "cilium": "cilium"}
 
 
 def variables(bed: Bed, search_path: str) -> dict[str, str]:
@@ -86,9 +88,15 @@ def offer_packages(bed: Bed) -> None:
 
 
 def _for_clusters(bed: Bed) -> dict[str, object]:
+    repository = f"http://{bed.address('chart-repository')}"
     return {
         "crossplane_helm_kubeconfig": control_plane.kubeconfig(bed, acting_as=PROVIDER_HELM_USER),
-        "testbed_chart_repository": f"http://{bed.address('chart-repository')}",
+        "platform_api_clusters": True,
+        "platform_api_cluster_cni": {
+            plugin: {"chart": chart, "repository": repository, "version": chart_repository.version(chart)}
+            for plugin, chart in PLUGINS.items()
+        },
+        "testbed_chart_repository": repository,
     }
 
 

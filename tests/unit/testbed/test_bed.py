@@ -61,6 +61,12 @@ def test_a_bed_keeps_its_crossplane(tmp_path: Path) -> None:
         beds.crossplane_of(tmp_path / "a", "2.3")
 
 
+def test_a_bed_keeps_its_features(tmp_path: Path) -> None:
+    assert beds.features_of(tmp_path / "a", ()) == ()
+    beds.create(tmp_path / "a", tmp_path / "cache", ["etcd"], features=beds.features_of(tmp_path / "a", ["clusters"]))
+    assert beds.features_of(tmp_path / "a", ()) == beds.load(tmp_path / "a").features == ("clusters",)
+
+
 def test_a_forgotten_port_is_chosen_anew(tmp_path: Path) -> None:
     first = beds.create(tmp_path / "a", tmp_path / "cache", ["etcd", "vault"])
     again = beds.create(tmp_path / "a", tmp_path / "cache", ["etcd", "vault"], forget=["vault"])

@@ -11,12 +11,12 @@ import subprocess
 import pytest
 import yaml
 
-from tests.testbed import environment, packages, pki
+from tests.testbed import chart_repository, environment, packages, pki
 from tests.testbed.bed import CHECKOUT, Bed
 from tests.testbed.build import folder_of
 from tests.testbed.crossplane import V1
 from tests.testbed.errors import TestbedError
-from tests.testbed.programs import FUNCTION_PYTHONIC, KUBECTL, PROVIDER_KUBERNETES, PROVIDER_SQL, VAULT
+from tests.testbed.programs import FUNCTION_PYTHONIC, KUBECTL, PROVIDER_HELM, PROVIDER_KUBERNETES, PROVIDER_SQL, VAULT
 
 SHELL_PATH = os.pathsep.join(["/usr/bin", "/bin"])
 
@@ -74,7 +74,7 @@ def test_the_bin_folder_holds_clients_only(bed: Bed) -> None:
 def built(bed: Bed) -> Bed:
     """The bed, with what of its packages comes out of a build."""
     pki.create(bed.pki)
-    for provider in (PROVIDER_SQL, PROVIDER_KUBERNETES):
+    for provider in (PROVIDER_SQL, PROVIDER_KUBERNETES, PROVIDER_HELM):
         package = folder_of(provider, bed.cache) / "package"
         (package / "crds").mkdir(parents=True)
         (package / "crossplane.yaml").write_text(f"kind: Provider # {provider.name}\n")
@@ -100,6 +100,7 @@ def test_bootstrap_installs_what_lies_in_crossplanes_cache(built: Bed) -> None:
         ("Provider", PROVIDER_SQL.name),
         ("Provider", PROVIDER_KUBERNETES.name),
         ("Function", FUNCTION_PYTHONIC.name),
+        ("Provider", PROVIDER_HELM.name),
     ]
     assert all(each["skip_dependency_resolution"] for each in settings["crossplane_packages"])
     assert {packages.cache_file_name(each["package"]) for each in settings["crossplane_packages"]} == {
@@ -114,3 +115,18 @@ def test_bootstrap_installs_what_lies_in_crossplanes_cache(built: Bed) -> None:
     }
     user = yaml.safe_load(settings["crossplane_kubernetes_kubeconfig"])["users"][0]["user"]
     assert user["as"] == "system:serviceaccount:crossplane-system:provider-kubernetes"
+    user = yaml.safe_load(settings["crossplane_helm_kubeconfig"])["users"][0]["user"]
+    assert user["as"] == "system:serviceaccount:crossplane-system:provider-helm"
+    repository = f"http://{bed.address('chart-repository')}"
+    assert settings["testbed_chart_repository"] == repository
+    assert settings["platform_api_clusters"] is True
+    assert {each["repository"] for each in settings["platform_api_cluster_cni"].values()} == {repository}
+    assert settings["platform_api_cluster_cni"]["cilium"]["version"] == chart_repository.version("cilium")
+
+
+def test_a_bed_without_clusters_offers_nothing_for_them(built: Bed) -> None:
+    bed = dataclasses.replace(built, features=())
+    environment.offer_packages(bed)
+    settings = yaml.safe_load((bed.state / "bootstrap.yml").read_text())
+    assert PROVIDER_HELM.name not in [each["name"] for each in settings["crossplane_packages"]]
+    assert not {"crossplane_helm_kubeconfig", "platform_api_clusters", "testbed_chart_repository"} & settings.keys()
