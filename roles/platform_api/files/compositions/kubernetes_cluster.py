@@ -194,8 +194,8 @@ class Machine:
             }
         }
         if self.live_migration:
-            # KubeVirt moves no machine that is bridged to its pod's network, unless it is told that its address may go
-            # along            # hosts as well.
+            # KubeVirt moves no machine that is bridged to its pod's network unless told that this network lets it keep
+            # its address.
             annotations = {"kubevirt.io/allow-pod-bridge-network-live-migration": "true"}
             template["metadata"] = {"annotations": annotations}
         return template
@@ -455,7 +455,7 @@ class KubernetesCluster(BaseComposite):
         self.repoint("workers", manifest, needed)
 
     def repoint(self, key: str, manifest: Manifest, templates: list[str]) -> None:
-        """Compose machines, and leave them as they are until the templates exist that they are to be made by from now on.
+        """Compose machines, and leave them as they are until the templates exist that they are to be made by now.
 
         All that has changed waits together: a new version with the old image would replace every machine in vain.
         """
@@ -483,7 +483,7 @@ class KubernetesCluster(BaseComposite):
         return [key for key in keys if key.startswith(prefix) and key != current]
 
     def is_rolled_out(self, key: str, template: Manifest) -> bool:
-        """Whether all machines are as wanted now: their controller knows the template, and has no other machine left."""
+        """Whether all machines are as wanted: their controller knows the template, and has no other machine left."""
         seen = self.seen(key)
         if not seen or template["metadata"]["name"] not in json.dumps(seen["spec"]):
             return False
@@ -515,7 +515,7 @@ class KubernetesCluster(BaseComposite):
         connection.ready = bool(connection.observed)
 
     def network(self) -> None:
-        """Install the network plugin. It goes with the cluster; to remove it first would take an API that may be gone."""
+        """Install the network plugin. It goes with the cluster; to remove it would take an API that may be gone."""
         plugin = self.wanted["networkPlugin"]
         chart = plain(self.parameters.cni[plugin])
         values = merged(chart.get("values", {}), NETWORKS[plugin](self.wanted["podCIDR"], self.wanted["serviceCIDR"]))
