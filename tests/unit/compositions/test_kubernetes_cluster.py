@@ -679,7 +679,7 @@ def test_cluster_apis_older_words_are_understood(cluster_renderer: Renderer, def
         as_provided(rendering.resources["control-plane"], control_plane),
     ]
     following = old.render(defaults, seen)
-    assert "cni" in following.resources
+    assert "helm" in following.resources
     assert following.composite["status"]["controlPlane"] == {"desired": 3, "ready": 2, "upToDate": 3}
 
 

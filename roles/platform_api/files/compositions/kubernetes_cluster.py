@@ -231,8 +231,8 @@ class KubernetesCluster(BaseComposite):
             self.offer("workers", "bootstrap", self.bootstrap())
             self.workers()
         if self.has_api():
-            self.connect_helm()
-            self.network()
+            if self.connect_helm() or self.resources["cni"].observed:
+                self.network()
             self.cloud_controller()
         self.report_status()
 
@@ -507,12 +507,13 @@ class KubernetesCluster(BaseComposite):
         """The Release of this style."""
         return NAMESPACED_RELEASE if self.namespace else CLUSTER_RELEASE
 
-    def connect_helm(self) -> None:
-        """Connect provider-helm to the cluster by the kubeconfig that Cluster API keeps."""
+    def connect_helm(self) -> bool:
+        """Connect provider-helm to the cluster by the kubeconfig that Cluster API keeps, and say whether it is."""
         connection = self.resources["helm"]("ProviderConfig", self.release_api(), name=self.environment)
         reference = {"namespace": self.place, "name": self.name("kubeconfig"), "key": "value"}
         connection.spec.credentials = {"source": "Secret", "secretRef": reference}
         connection.ready = bool(connection.observed)
+        return bool(connection.observed)
 
     def network(self) -> None:
         """Install the network plugin. It goes with the cluster; to remove it would take an API that may be gone."""
@@ -652,7 +653,7 @@ class KubernetesCluster(BaseComposite):
 
     def is_complete(self) -> bool:
         """Whether all that makes a cluster is composed, and ready."""
-        return self.has_api() and all(bool(resource.ready) for _, resource in self.resources)
+        return "cni" in self.resources and all(bool(resource.ready) for _, resource in self.resources)
 
 
 def plain(value: Any) -> Any:
