@@ -67,6 +67,10 @@ def as_provided(resource: Manifest, status: Manifest | None = None, generation: 
         seen = copy.deepcopy(resource["spec"]["forProvider"]["manifest"])
         seen["metadata"] |= {"uid": f"uid of {seen['kind']}", "generation": 1}
         observed["status"]["atProvider"] = {"manifest": {**seen, "status": status or {}}}
+    if resource["kind"] == "Release":
+        # As provider-helm writes it.
+        observed["spec"]["forProvider"] |= {"maxHistory": 20}
+        observed["spec"]["forProvider"]["chart"] |= {"pullSecretRef": {"name": "", "namespace": ""}}
     if resource["kind"] == "ProviderConfig":
         del observed["status"]
     return observed

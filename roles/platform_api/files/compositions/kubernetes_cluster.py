@@ -535,7 +535,9 @@ class KubernetesCluster(BaseComposite):
         wanted = {"chart": source, "namespace": namespace, "values": values}
         release.spec.forProvider = wanted
         ordered = plain(release.observed.spec.forProvider)
-        if release.observed and not (wanted.items() <= ordered.items() and is_current(release)):
+        # provider-helm adds empty fields to a chart.
+        same = source.items() <= ordered.get("chart", {}).items() and values == ordered.get("values", {})
+        if release.observed and not (same and is_current(release)):
             release.ready = False
         return release
 
