@@ -71,8 +71,8 @@ class V1Beta2:
     """How Cluster API's objects are written in v1beta2."""
 
     version = "v1beta2"
-    # What an object says of itself counts once its controller has seen what is wanted of it; of a paused one it does not
-    # look. The numbers are compared as such.
+    # What an object says of itself counts once its controller has seen what is wanted of it. It looks at no cluster
+    # that is paused.
     fresh = (
         "has(object.status) && (has(object.spec.paused) && object.spec.paused"
         " || has(object.status.observedGeneration) && object.status.observedGeneration >= object.metadata.generation)"
@@ -163,7 +163,7 @@ class Machine:
         return spec
 
     def volume(self) -> Manifest:
-        """Describe the volume that starts as a copy of the image; a machine that moves needs it on two hosts at once."""
+        """Describe the volume, at first a copy of the image; a machine that moves needs it on two hosts at once."""
         return {
             "source": {"registry": {"url": f"docker://{self.image}"}},
             "pvc": {
@@ -194,7 +194,8 @@ class Machine:
             }
         }
         if self.live_migration:
-            # KubeVirt moves no machine that is bridged to its pod's network, unless the network lets it keep its address.
+            # KubeVirt moves no machine that is bridged to its pod's network unless told that this network lets it keep
+            # its address.
             annotations = {"kubevirt.io/allow-pod-bridge-network-live-migration": "true"}
             template["metadata"] = {"annotations": annotations}
         return template
@@ -211,6 +212,7 @@ class KubernetesCluster(BaseComposite):
         self.namespace = str(self.metadata.namespace or "")
         self.place = self.namespace or str(self.spec.claimRef.namespace or self.environment)
         self.dialect = DIALECTS[str(self.parameters.capiVersion)]
+        self.seen_before: dict[str, Manifest] = {}
         if self.is_misplaced() or self.belongs_to_another():
             return
         version = self.wanted["kubernetesVersion"]
@@ -229,8 +231,8 @@ class KubernetesCluster(BaseComposite):
             self.offer("workers", "bootstrap", self.bootstrap())
             self.workers()
         if self.has_api():
-            self.connect_helm()
-            self.network()
+            if self.connect_helm() or self.resources["cni"].observed:
+                self.network()
             self.cloud_controller()
         self.report_status()
 
@@ -276,7 +278,9 @@ class KubernetesCluster(BaseComposite):
 
     def seen(self, key: str) -> Manifest:
         """What provider-kubernetes last saw of an object."""
-        return plain(self.resources[key].status.atProvider.manifest)
+        if key not in self.seen_before:
+            self.seen_before[key] = plain(self.resources[key].status.atProvider.manifest)
+        return self.seen_before[key]
 
     def ordered(self, key: str) -> Manifest:
         """What it was last told to make of it."""
@@ -321,7 +325,7 @@ class KubernetesCluster(BaseComposite):
         return {**manifest, "metadata": {**manifest["metadata"], "ownerReferences": [self.owner()]}}
 
     def owner(self) -> Manifest:
-        """Refer to the Cluster as owner, in the words of Cluster API, which makes the same reference; {} before it exists."""
+        """Refer to the Cluster as owner, as Cluster API does; {} before it exists."""
         if not self.exists("cluster"):
             return {}
         uid = self.seen("cluster")["metadata"]["uid"]
@@ -451,7 +455,7 @@ class KubernetesCluster(BaseComposite):
         self.repoint("workers", manifest, needed)
 
     def repoint(self, key: str, manifest: Manifest, templates: list[str]) -> None:
-        """Compose machines, and leave them as they are until the templates exist that they are to be made by from now on.
+        """Compose machines, and leave them as they are until the templates exist that they are to be made by now.
 
         All that has changed waits together: a new version with the old image would replace every machine in vain.
         """
@@ -479,7 +483,7 @@ class KubernetesCluster(BaseComposite):
         return [key for key in keys if key.startswith(prefix) and key != current]
 
     def is_rolled_out(self, key: str, template: Manifest) -> bool:
-        """Whether all machines are as wanted now: their controller has seen the template, and has no other machine left."""
+        """Whether all machines are as wanted: their controller knows the template, and has no other machine left."""
         seen = self.seen(key)
         if not seen or template["metadata"]["name"] not in json.dumps(seen["spec"]):
             return False
@@ -503,15 +507,16 @@ class KubernetesCluster(BaseComposite):
         """The Release of this style."""
         return NAMESPACED_RELEASE if self.namespace else CLUSTER_RELEASE
 
-    def connect_helm(self) -> None:
-        """Connect provider-helm to the cluster by the kubeconfig that Cluster API keeps."""
+    def connect_helm(self) -> bool:
+        """Connect provider-helm to the cluster by the kubeconfig that Cluster API keeps, and say whether it is."""
         connection = self.resources["helm"]("ProviderConfig", self.release_api(), name=self.environment)
         reference = {"namespace": self.place, "name": self.name("kubeconfig"), "key": "value"}
         connection.spec.credentials = {"source": "Secret", "secretRef": reference}
         connection.ready = bool(connection.observed)
+        return bool(connection.observed)
 
     def network(self) -> None:
-        """Install the network plugin. It goes with the cluster: to remove it before would need an API that may be gone."""
+        """Install the network plugin. It goes with the cluster; to remove it would take an API that may be gone."""
         plugin = self.wanted["networkPlugin"]
         chart = plain(self.parameters.cni[plugin])
         values = merged(chart.get("values", {}), NETWORKS[plugin](self.wanted["podCIDR"], self.wanted["serviceCIDR"]))
@@ -520,9 +525,7 @@ class KubernetesCluster(BaseComposite):
         if self.namespace:
             release.spec.providerConfigRef.kind = "ProviderConfig"
 
-    def release(
-        self, key: str, chart: Manifest, namespace: str, values: Manifest, policies: list[str]
-    ) -> Resource:
+    def release(self, key: str, chart: Manifest, namespace: str, values: Manifest, policies: list[str]) -> Resource:
         """Start a release of a chart."""
         release = self.resources[key]("Release", self.release_api(), name=self.name(key))
         release.spec.managementPolicies = policies
@@ -532,14 +535,16 @@ class KubernetesCluster(BaseComposite):
         wanted = {"chart": source, "namespace": namespace, "values": values}
         release.spec.forProvider = wanted
         ordered = plain(release.observed.spec.forProvider)
-        if release.observed and not (wanted.items() <= ordered.items() and is_current(release)):
+        # provider-helm adds empty fields to a chart.
+        same = source.items() <= ordered.get("chart", {}).items() and values == ordered.get("values", {})
+        if release.observed and not (same and is_current(release)):
             release.ready = False
         return release
 
     # KubeVirt's cloud controller manager, beside the machines
 
     def cloud_controller(self) -> None:
-        """Run the controller that gives the cluster's Services of type LoadBalancer their addresses, and nodes their place."""
+        """Run the controller that introduces nodes, and gives addresses to Services of type LoadBalancer."""
         key = "cloud-controller-manager"
         controller = plain(self.parameters.kccm)
         if "chart" in controller:
@@ -558,7 +563,7 @@ class KubernetesCluster(BaseComposite):
         self.keep(key, self.owned(deployment), KEPT, V1Beta2.available)
 
     def filled_in(self, values: Any) -> Any:
-        """Put this cluster's names into the values of a chart: $cluster, $namespace, and $kubeconfig, a Secret's name."""
+        """Put this cluster's names into the values of a chart: $cluster, $namespace, and $kubeconfig, its Secret's."""
         if isinstance(values, dict):
             return {key: self.filled_in(value) for key, value in values.items()}
         if isinstance(values, list):
@@ -569,7 +574,7 @@ class KubernetesCluster(BaseComposite):
         return Template(values).safe_substitute(names)
 
     def cloud_access(self, account: str) -> Manifest:
-        """Let the controller do in this namespace what the platform lets such controllers do, and nothing elsewhere."""
+        """Let the controller do in this namespace what the platform allows to such, and nothing elsewhere."""
         group = "rbac.authorization.k8s.io"
         binding = self.owned(self.manifest(f"{group}/v1", "RoleBinding", account))
         return {
@@ -579,7 +584,7 @@ class KubernetesCluster(BaseComposite):
         }
 
     def cloud_deployment(self, name: str, image: str) -> Manifest:
-        """Describe the controller, which is to the management cluster its account, and to the cluster its administrator."""
+        """Describe the controller, which is to this cluster an account, and to its own the administrator."""
         labels = {"app.kubernetes.io/name": "cloud-controller-manager", "app.kubernetes.io/instance": self.environment}
         container = {
             "name": "cloud-controller-manager",
@@ -639,7 +644,8 @@ class KubernetesCluster(BaseComposite):
         status = cluster.get("status", {})
         conditions = status.get("v1beta2", status).get("conditions", [])
         self.status.clusterConditions = [
-            {name: condition.get(name, "") for name in ("type", "status", "reason", "message")} for condition in conditions
+            {name: condition.get(name, "") for name in ("type", "status", "reason", "message")}
+            for condition in conditions
         ]
         if version := self.seen("control-plane").get("status", {}).get("version"):
             self.status.kubernetesVersion = version
@@ -649,13 +655,7 @@ class KubernetesCluster(BaseComposite):
 
     def is_complete(self) -> bool:
         """Whether all that makes a cluster is composed, and ready."""
-        composed = [resource for _, resource in self.resources]
-        return self.has_api() and all(bool(resource.ready or resource.ready is None and ready(resource)) for resource in composed)
-
-
-def ready(resource: Resource) -> bool:
-    """Whether a resource says that it is."""
-    return bool(resource.conditions.Ready.status)
+        return "cni" in self.resources and all(bool(resource.ready) for _, resource in self.resources)
 
 
 def plain(value: Any) -> Any:
