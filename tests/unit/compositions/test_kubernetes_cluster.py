@@ -308,7 +308,11 @@ def test_kubelets_leave_their_nodes_to_the_cloud_controller(
 def test_a_machine_that_goes_is_not_waited_for_without_end(cluster_renderer: Renderer, defaults: Manifest) -> None:
     order = {**defaults, "nodeDrainTimeout": "1h30m", "nodeDeletionTimeout": "90s"}
     rendering = provision(cluster_renderer, order)
-    expected = {"nodeDrainTimeoutSeconds": 5400, "nodeDeletionTimeoutSeconds": 90, "nodeVolumeDetachTimeoutSeconds": 300}
+    expected = {
+        "nodeDrainTimeoutSeconds": 5400,
+        "nodeDeletionTimeoutSeconds": 90,
+        "nodeVolumeDetachTimeoutSeconds": 300,
+    }
     assert ordered(rendering, "control-plane")["spec"]["machineTemplate"]["spec"]["deletion"] == expected
     assert ordered(rendering, "workers")["spec"]["template"]["spec"]["deletion"] == expected
 
@@ -367,7 +371,9 @@ def test_machines_are_repointed_once_the_new_template_exists(
     assert policies(repointed, former) == KEPT
 
 
-def rolling(complete: Rendering, repointed: Rendering, replicas: int, up_to_date: int, generation: int = 1) -> list[Manifest]:
+def rolling(
+    complete: Rendering, repointed: Rendering, replicas: int, up_to_date: int, generation: int = 1
+) -> list[Manifest]:
     """All of a cluster whose workers are being replaced."""
     status = {**HEALTHY["workers"], "replicas": replicas, "upToDateReplicas": up_to_date}
     workers = as_provided(repointed.resources["workers"], status)
@@ -383,9 +389,7 @@ def resized(renderer: Renderer, defaults: Manifest, complete: Rendering) -> tupl
     return order, repointed, former
 
 
-@pytest.mark.parametrize(
-    ("replicas", "up_to_date", "generation"), [(4, 1, 1), (4, 3, 1), (3, 2, 1), (3, 3, 2)]
-)
+@pytest.mark.parametrize(("replicas", "up_to_date", "generation"), [(4, 1, 1), (4, 3, 1), (3, 2, 1), (3, 3, 2)])
 def test_the_former_template_stays_while_a_machine_is_left(
     cluster_renderer: Renderer, defaults: Manifest, complete: Rendering, replicas: int, up_to_date: int, generation: int
 ) -> None:
@@ -571,9 +575,7 @@ def test_the_cloud_controller_may_act_in_its_namespace_only(complete: Rendering)
     assert ordered(complete, "cloud-controller-manager")["spec"]["template"]["spec"]["serviceAccountName"] == account
 
 
-def test_a_chart_of_the_platform_takes_its_place(
-    cluster_renderer: Renderer, defaults: Manifest, style: str
-) -> None:
+def test_a_chart_of_the_platform_takes_its_place(cluster_renderer: Renderer, defaults: Manifest, style: str) -> None:
     chart = {"chart": "kccm", "repository": "oci://registry.example.org/charts", "version": "0.7.0"}
     values = {"infraClusterLabels": ["cluster.x-k8s.io/cluster-name=$cluster"], "secret": "$kubeconfig", "replicas": 1}
     platform = cluster_renderer.with_platform(kccm={**chart, "values": values})

@@ -520,9 +520,7 @@ class KubernetesCluster(BaseComposite):
         if self.namespace:
             release.spec.providerConfigRef.kind = "ProviderConfig"
 
-    def release(
-        self, key: str, chart: Manifest, namespace: str, values: Manifest, policies: list[str]
-    ) -> Resource:
+    def release(self, key: str, chart: Manifest, namespace: str, values: Manifest, policies: list[str]) -> Resource:
         """Start a release of a chart."""
         release = self.resources[key]("Release", self.release_api(), name=self.name(key))
         release.spec.managementPolicies = policies
@@ -639,7 +637,8 @@ class KubernetesCluster(BaseComposite):
         status = cluster.get("status", {})
         conditions = status.get("v1beta2", status).get("conditions", [])
         self.status.clusterConditions = [
-            {name: condition.get(name, "") for name in ("type", "status", "reason", "message")} for condition in conditions
+            {name: condition.get(name, "") for name in ("type", "status", "reason", "message")}
+            for condition in conditions
         ]
         if version := self.seen("control-plane").get("status", {}).get("version"):
             self.status.kubernetesVersion = version
@@ -650,7 +649,9 @@ class KubernetesCluster(BaseComposite):
     def is_complete(self) -> bool:
         """Whether all that makes a cluster is composed, and ready."""
         composed = [resource for _, resource in self.resources]
-        return self.has_api() and all(bool(resource.ready or resource.ready is None and ready(resource)) for resource in composed)
+        return self.has_api() and all(
+            bool(resource.ready or resource.ready is None and ready(resource)) for resource in composed
+        )
 
 
 def ready(resource: Resource) -> bool:
