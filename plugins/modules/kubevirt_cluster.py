@@ -47,7 +47,7 @@ options:
     type: str
   control_plane_nodes:
     description:
-      - Number of machines of the control plane, which is odd: one more than that makes etcd no safer.
+      - Number of machines of the control plane, which is odd, for one more than that makes etcd no safer.
       - What is left out here and below is as the platform's definition has it.
     type: int
   control_plane_cpu:

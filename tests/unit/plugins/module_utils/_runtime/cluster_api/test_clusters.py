@@ -32,7 +32,7 @@ from tests.unit.plugins.scripted import ScriptedClock, ScriptedKubernetes, Scrip
 from tests.unit.plugins.scripted_vault import ScriptedVault
 
 ENDS = dt.datetime(2040, 1, 1, tzinfo=dt.UTC)
-AUTOSCALED = {"cluster.x-k8s.io/cluster-api-autoscaler-node-group-min-size": "1"}
+AUTOSCALED = {f"cluster.x-k8s.io/cluster-api-autoscaler-node-group-{end}-size": "4" for end in ("min", "max")}
 
 
 class ScriptedWorkloads:
