@@ -18,6 +18,7 @@ from tests.testbed import chart_repository, cluster_api, control_plane, crosspla
 from tests.testbed.bed import CLUSTERS, DEFAULT_CROSSPLANE, Bed
 from tests.testbed.build import SOURCES, Build, GoBuild, GoModule, PythonBuild, folder_of
 from tests.testbed.errors import TestbedError
+from tests.testbed.kubevirt import definitions as kubevirt
 from tests.testbed.packages import PackageIdentity
 from tests.testbed.readiness import Probe, answers, shakes_hands
 
@@ -482,6 +483,23 @@ PROGRAMS: tuple[Program, ...] = (
             "--sync-period=10s",
         ],
         ready=lambda bed: cluster_api.serves(bed, "cluster-api-provider-kubevirt"),
+    ),
+    Program(
+        name="kubevirt",
+        build=None,
+        feature=CLUSTERS,
+        ports=("kubevirt",),
+        after=("kube-apiserver",),
+        before_start=kubevirt.install,
+        command=lambda bed: [
+            *(sys.executable, "-m", "kopf", "run", "--standalone", "--all-namespaces"),
+            f"--liveness=http://{bed.address('kubevirt')}/healthz",
+            *("--module", "tests.testbed.kubevirt.operator"),
+        ],
+        environment=lambda bed: {"KUBECONFIG": str(bed.kubeconfig), "SOURCE_DIGEST": _source_digest()},
+        ready=lambda bed: answers(f"http://{bed.address('kubevirt')}", "/healthz"),
+        # Its VMs end with it in any case, and boot from their disks when it is back.
+        stop_signal="KILL",
     ),
 )
 

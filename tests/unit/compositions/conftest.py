@@ -15,7 +15,16 @@ import yaml
 
 from tests.testbed.bed import cache_folder
 from tests.testbed.build import build_missing, folder_of
-from tests.testbed.programs import FUNCTION_PYTHONIC, PROVIDER_KUBERNETES, PROVIDER_SQL
+from tests.testbed.programs import (
+    CLUSTER_API,
+    CLUSTER_API_KUBEVIRT,
+    FUNCTION_PYTHONIC,
+    KUBEADM_BOOTSTRAP,
+    KUBEADM_CONTROL_PLANE,
+    PROVIDER_HELM,
+    PROVIDER_KUBERNETES,
+    PROVIDER_SQL,
+)
 from tests.unit.compositions.renderer import Manifest, Renderer
 
 CHECKOUT = Path(__file__).parents[3]
@@ -45,15 +54,31 @@ def rendering_process() -> Iterator[subprocess.Popen[str]]:
 @pytest.fixture(scope="session")
 def provider_schemas(style: str) -> dict[str, Manifest]:
     """The providers' own schemas of what is composed here, in the version that is stored, by kind."""
-    build_missing([PROVIDER_SQL, PROVIDER_KUBERNETES], cache_folder())
+    groups = {PROVIDER_SQL: "postgresql.sql", PROVIDER_KUBERNETES: "kubernetes", PROVIDER_HELM: "helm"}
+    build_missing(list(groups), cache_folder())
     suffix = "crossplane.io" if style == "claims" else "m.crossplane.io"
     schemas = {}
-    for provider, group in ((PROVIDER_SQL, "postgresql.sql"), (PROVIDER_KUBERNETES, "kubernetes")):
+    for provider, group in groups.items():
         folder = folder_of(provider, cache_folder()) / "package" / "crds"
         for file in folder.glob(f"{group}.{suffix}_*.yaml"):
             spec = yaml.safe_load(file.read_text())["spec"]
             stored = next(version for version in spec["versions"] if version["storage"])
             schemas[spec["names"]["kind"]] = stored["schema"]["openAPIV3Schema"]
+    return schemas
+
+
+@pytest.fixture(scope="session")
+def cluster_api_schemas() -> dict[tuple[str, str], Manifest]:
+    """Cluster API's own schemas and those of its providers, by apiVersion and kind."""
+    providers = [CLUSTER_API, KUBEADM_BOOTSTRAP, KUBEADM_CONTROL_PLANE, CLUSTER_API_KUBEVIRT]
+    build_missing(providers, cache_folder())
+    schemas = {}
+    for provider in providers:
+        for file in (folder_of(provider, cache_folder()) / "config" / "crd" / "bases").glob("*.yaml"):
+            spec = yaml.safe_load(file.read_text())["spec"]
+            for version in spec["versions"]:
+                key = (f"{spec['group']}/{version['name']}", spec["names"]["kind"])
+                schemas[key] = version["schema"]["openAPIV3Schema"]
     return schemas
 
 
@@ -88,6 +113,31 @@ def renderer(rendering_process: subprocess.Popen[str], composition: Manifest, st
 @pytest.fixture(scope="session")
 def parameters_schema(xrd: Manifest) -> dict[str, Any]:
     """The schema that the API server holds a claim's parameters to."""
+    return parameters_of(xrd)
+
+
+@pytest.fixture(scope="session")
+def cluster_xrd(style: str, tmp_path_factory: pytest.TempPathFactory) -> Manifest:
+    return template("kubernetes_cluster/xrd.yml.j2", style, tmp_path_factory.mktemp("cluster_xrd"))
+
+
+@pytest.fixture(scope="session")
+def cluster_composition(style: str, tmp_path_factory: pytest.TempPathFactory) -> Manifest:
+    return template("kubernetes_cluster/composition.yml.j2", style, tmp_path_factory.mktemp("cluster_composition"))
+
+
+@pytest.fixture(scope="session")
+def cluster_renderer(rendering_process: subprocess.Popen[str], cluster_composition: Manifest, style: str) -> Renderer:
+    return Renderer(rendering_process, cluster_composition, style)
+
+
+@pytest.fixture(scope="session")
+def cluster_parameters_schema(cluster_xrd: Manifest) -> dict[str, Any]:
+    """The schema that the API server holds the parameters of a cluster's claim to."""
+    return parameters_of(cluster_xrd)
+
+
+def parameters_of(xrd: Manifest) -> dict[str, Any]:
     schema = xrd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     parameters: dict[str, Any] = schema["properties"]["spec"]["properties"]["parameters"]
     return parameters

@@ -14,6 +14,7 @@ from typing import Any
 Manifest = dict[str, Any]
 
 RESOURCE_NAME = "crossplane.io/composition-resource-name"
+CLAIM = "claim"
 COMPOSITE = "claim-x7k2p"
 CONNECTION = "postgres-connection"
 
@@ -30,7 +31,7 @@ class Rendering:
     @property
     def managed(self) -> dict[str, Manifest]:
         """Those of the resources that a provider manages."""
-        groups = ("postgresql.sql.", "kubernetes.")
+        groups = ("postgresql.sql.", "kubernetes.", "helm.")
         return {key: item for key, item in self.resources.items() if item["apiVersion"].startswith(groups)}
 
     @property
@@ -70,8 +71,8 @@ class Renderer:
     ) -> Rendering:
         """Call the function for a composite with these parameters.
 
-        `observed` are resources of its own that exist already, `in_the_cluster` are what it may look up. A namespaced
-        composite is in the namespace of its environment unless told otherwise.
+        `observed` are resources of its own that exist already, `in_the_cluster` are what it may look up. A composite or
+        its claim is in the namespace of its environment unless told otherwise.
         """
         own = list(observed)
         secrets = [connection_secret(resource) for resource in own if has_secret(resource)]
@@ -92,7 +93,8 @@ class Renderer:
     def _composite(self, parameters: Manifest, namespace: str) -> Manifest:
         kind: Manifest = self.composition["spec"]["compositeTypeRef"]
         if self.style == "claims":
-            return {**kind, "metadata": {"name": COMPOSITE}, "spec": {"parameters": parameters}}
+            claim = {"claimRef": {"namespace": namespace, "name": CLAIM}}
+            return {**kind, "metadata": {"name": COMPOSITE}, "spec": {"parameters": parameters, **claim}}
         secret = {"writeConnectionSecretToRef": {"name": CONNECTION}}
         metadata = {"name": COMPOSITE, "namespace": namespace}
         return {**kind, "metadata": metadata, "spec": {"parameters": parameters, **secret}}

@@ -17,11 +17,11 @@ from .conditions import (
     NONE,
     Counts,
     counts_of,
+    is_autoscaled,
     is_fresh,
     is_paused,
     newer_conditions,
     older_conditions,
-    scaler_of,
     telling_conditions,
     version_of,
 )
@@ -68,9 +68,9 @@ class ClusterState:
         return reduce(add, map(counts_of, self.deployments), NONE)
 
     @property
-    def scalers(self) -> list[str]:
-        """The MachineDeployments whose number of machines something else decides."""
-        return [ref_of(each).name for each in self.deployments if scaler_of(each)]
+    def autoscaled(self) -> list[str]:
+        """The MachineDeployments whose number of machines the cluster autoscaler decides."""
+        return [ref_of(each).name for each in self.deployments if is_autoscaled(each)]
 
     @property
     def failed(self) -> MachineState | None:
@@ -133,7 +133,7 @@ class ClusterState:
         return self._missing_workers(wanted.get("workerNodes"))
 
     def _missing_workers(self, nodes: Any) -> str:
-        if nodes is None or self.scalers or self.worker_counts.desired == nodes:
+        if nodes is None or self.autoscaled or self.worker_counts.desired == nodes:
             return ""
         return f"its MachineDeployments do not ask for {nodes} machines yet"
 
@@ -160,7 +160,7 @@ class ClusterState:
             "kubernetes_version": str((owner.get("status") or {}).get("version") or ""),
             "control_plane": self.control_plane_counts.fact(),
             "workers": self.worker_counts.fact(),
-            "autoscaled": self.scalers,
+            "autoscaled": self.autoscaled,
             "paused": self.paused,
             "deleting": being_deleted(self.cluster),
             "machines": [each.fact() for each in self.machines],

@@ -19,9 +19,8 @@ CLUSTER_LABEL = "cluster.x-k8s.io/cluster-name"
 CONTROL_PLANE_LABEL = "cluster.x-k8s.io/control-plane"
 PAUSED_ANNOTATION = "cluster.x-k8s.io/paused"
 
-# By these a MachineDeployment says that something else decides how many machines it has.
-_SCALERS = (
-    "cluster.x-k8s.io/replicas-managed-by",
+# With both of them a MachineDeployment is the cluster autoscaler's, which decides how many machines it has.
+_AUTOSCALED = (
     "cluster.x-k8s.io/cluster-api-autoscaler-node-group-min-size",
     "cluster.x-k8s.io/cluster-api-autoscaler-node-group-max-size",
 )
@@ -117,10 +116,10 @@ def is_paused(cluster: Manifest) -> bool:
     return bool((cluster.get("spec") or {}).get("paused")) or PAUSED_ANNOTATION in annotations
 
 
-def scaler_of(deployment: Manifest) -> str:
-    """The annotation by which something else decides how many machines there are; empty when nothing does."""
+def is_autoscaled(deployment: Manifest) -> bool:
+    """Whether the cluster autoscaler decides how many machines there are."""
     annotations = deployment.get("metadata", {}).get("annotations") or {}
-    return next((name for name in _SCALERS if name in annotations), "")
+    return all(name in annotations for name in _AUTOSCALED)
 
 
 def version_of(owner: Manifest) -> str:

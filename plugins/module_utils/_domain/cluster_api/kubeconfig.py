@@ -94,13 +94,14 @@ def _named(entries: Any, name: str) -> Mapping[str, Any]:
 
 def _certificate(user: Mapping[str, Any], ref: ObjectRef) -> Certificate:
     try:
-        pem = base64.b64decode(str(user.get("client-certificate-data") or ""), validate=True).decode()
-        base64.b64decode(str(user.get("client-key-data") or ""), validate=True)
-        return certificate_from(pem)
+        names = ("client-certificate-data", "client-key-data")
+        pem, key = (base64.b64decode(str(user.get(name) or ""), validate=True).decode() for name in names)
+        certificate = certificate_from(pem)
     except ValueError:
-        raise Failed(
-            f"the kubeconfig in {ref} has no client certificate and key that can be read", next_step=_LOOK
-        ) from None
+        key = ""
+    if "PRIVATE KEY" not in key:
+        raise Failed(f"the kubeconfig in {ref} has no client certificate and key that can be read", next_step=_LOOK)
+    return certificate
 
 
 def _secrets(user: Mapping[str, Any]) -> Iterator[str]:

@@ -82,6 +82,8 @@ class _Run:
         live = observe(self._api, [self._ref], unserved_is_absent=True)[self._ref]
         entry = {**self._entry, "parameters": {**self._entry["parameters"], **self._left_alone(live)}}
         try:
+            # What is asked for in so many words is judged first: the definition, too, has rules about some of it.
+            self._particulars.judge_change(live, {**parameters(live), **entry["parameters"]})
             return self._reconciled("present", entry)
         except Refused:
             if not self._request.options["allow_replace"]:
@@ -119,11 +121,11 @@ class _Run:
             kept["rolloutAfter"] = found["rolloutAfter"]
         if live and "workerNodes" in asked and asked["workerNodes"] != found.get("workerNodes"):
             state = state_behind(self._api, look(self._api, {self._ref: live})[self._ref])
-            if state and state.scalers and "workerNodes" in found:
+            if state and state.autoscaled and "workerNodes" in found:
                 kept["workerNodes"] = found["workerNodes"]
                 self._request.reporter.warn(
-                    f"worker_nodes is not applied: MachineDeployment {state.scalers[0]} is annotated as one whose "
-                    "number of machines is decided by an autoscaler"
+                    f"worker_nodes is not applied: MachineDeployment {state.autoscaled[0]} has the annotations of "
+                    "the cluster autoscaler, which decides how many workers there are"
                 )
         return kept
 

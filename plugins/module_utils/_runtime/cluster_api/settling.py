@@ -42,14 +42,18 @@ class ClusterParticulars(Particulars):
     ) -> None:
         for item in applies:
             live = observed[ref_of(item.manifest)]
-            exists = live is not None and not being_deleted(live)
-            before = parameters(live) if exists else {}
+            before = parameters(live)
             after = parameters(item.stored) if item.stored else {**before, **parameters(item.manifest)}
-            self.changes = changes(before, after) if exists else []
-            require_possible(self.changes)
+            self.judge_change(live, after)
             version = parsed(str(after.get("kubernetesVersion", "")))
             if version is not None and version != parsed(str(before.get("kubernetesVersion", ""))):
                 require_supported(version, supported_by(installed_version(api)))
+
+    def judge_change(self, live: Manifest | None, after: Mapping[str, Any]) -> None:
+        """Raises Refused when the cluster there is can not become what the parameters say."""
+        exists = live is not None and not being_deleted(live)
+        self.changes = changes(parameters(live), after) if exists else []
+        require_possible(self.changes)
 
     def judge(self, api: Kubernetes, clock: Clock, /) -> Judge:
         return ClusterSettling(api, clock)

@@ -22,6 +22,9 @@ from ..kubernetes.waiting import Deadline, Judge, Waited, await_all
 from .claim_tree import real_blocker
 from .packages import unhealthy_packages
 
+# The conditions that say why an object stays, and with which status: those of Crossplane and of Cluster API.
+_TELLING = (("Synced", "False"), ("Deleting", "True"))
+
 
 def require_deletable(api: Kubernetes, deletions: Sequence[Delete]) -> None:
     """Raises what the API server would say to one of the deletions, so that nothing is deleted by half.
@@ -118,11 +121,12 @@ def _gone(expected: str) -> Judge:
 
 
 def _present(manifest: Manifest) -> Condition:
-    """Why the object is still there: what Synced says of it tells more than that it is being deleted."""
+    """Why the object is still there, of which a condition may tell more than that it is being deleted."""
     deleting = being_deleted(manifest)
-    synced = conditions(manifest).get("Synced")
-    message = synced.message if synced and synced.status == "False" else ""
-    reason = synced.reason if message and synced else ""
+    current = conditions(manifest)
+    told = [current[name] for name, status in _TELLING if name in current and current[name].status == status]
+    message = next((condition.message for condition in told), "")
+    reason = told[0].reason if message else ""
     since = manifest["metadata"].get("deletionTimestamp", "")
     return Condition("Deleting", str(deleting), reason, message, since)
 
@@ -130,4 +134,6 @@ def _present(manifest: Manifest) -> Condition:
 def _leftover(ref: ObjectRef, waited: Waited, depth: int) -> Blocker:
     manifest = waited.manifests.get(ref)
     condition = waited.verdicts[ref].condition or Condition("Deleting", "Unknown")
+    if manifest and not being_deleted(manifest):
+        depth = -1  # nobody asks it to go before others have gone
     return Blocker(ref, condition, depth, tuple(finalizers(manifest)) if manifest else ())

@@ -322,9 +322,10 @@ class KubernetesCluster(BaseComposite):
 
     def owner(self) -> Manifest:
         """Refer to the Cluster as owner, in the words of Cluster API, which makes the same reference; {} before it exists."""
-        uid = self.seen("cluster").get("metadata", {}).get("uid")
-        cluster = self.manifest(self.dialect.api_version(), "Cluster", self.environment)
-        return uid and {"apiVersion": cluster["apiVersion"], "kind": "Cluster", "name": self.environment, "uid": uid} or {}
+        if not self.exists("cluster"):
+            return {}
+        uid = self.seen("cluster")["metadata"]["uid"]
+        return {"apiVersion": self.dialect.api_version(), "kind": "Cluster", "name": self.environment, "uid": uid}
 
     # The cluster and its nodes
 
@@ -519,9 +520,7 @@ class KubernetesCluster(BaseComposite):
         if self.namespace:
             release.spec.providerConfigRef.kind = "ProviderConfig"
 
-    def release(
-        self, key: str, chart: Manifest, namespace: str, values: Manifest, policies: list[str]
-    ) -> Resource:
+    def release(self, key: str, chart: Manifest, namespace: str, values: Manifest, policies: list[str]) -> Resource:
         """Start a release of a chart."""
         release = self.resources[key]("Release", self.release_api(), name=self.name(key))
         release.spec.managementPolicies = policies
@@ -638,7 +637,8 @@ class KubernetesCluster(BaseComposite):
         status = cluster.get("status", {})
         conditions = status.get("v1beta2", status).get("conditions", [])
         self.status.clusterConditions = [
-            {name: condition.get(name, "") for name in ("type", "status", "reason", "message")} for condition in conditions
+            {name: condition.get(name, "") for name in ("type", "status", "reason", "message")}
+            for condition in conditions
         ]
         if version := self.seen("control-plane").get("status", {}).get("version"):
             self.status.kubernetesVersion = version
@@ -649,7 +649,9 @@ class KubernetesCluster(BaseComposite):
     def is_complete(self) -> bool:
         """Whether all that makes a cluster is composed, and ready."""
         composed = [resource for _, resource in self.resources]
-        return self.has_api() and all(bool(resource.ready or resource.ready is None and ready(resource)) for resource in composed)
+        return self.has_api() and all(
+            bool(resource.ready or resource.ready is None and ready(resource)) for resource in composed
+        )
 
 
 def ready(resource: Resource) -> bool:
@@ -736,10 +738,9 @@ def calico(pods: str, services: str) -> Manifest:
     return {"installation": {"calicoNetwork": {"ipPools": pools}, "serviceCIDRs": [services]}}
 
 
-def cilium(pods: str, services: str) -> Manifest:
-    """Tell Cilium's chart, which has no value for the second range but passes on any option of the agent."""
-    ipam = {"mode": "cluster-pool", "operator": {"clusterPoolIPv4PodCIDRList": [pods]}}
-    return {"ipam": ipam, "extraConfig": {"ipv4-service-range": services}}
+def cilium(pods: str, _services: str) -> Manifest:
+    """Tell Cilium's chart, which needs no range of Services: Cilium learns each from the API."""
+    return {"ipam": {"mode": "cluster-pool", "operator": {"clusterPoolIPv4PodCIDRList": [pods]}}}
 
 
 NETWORKS = {"kube-ovn": kube_ovn, "calico": calico, "cilium": cilium}

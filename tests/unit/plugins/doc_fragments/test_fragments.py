@@ -11,7 +11,13 @@ import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.pnow.infra.plugins.doc_fragments import kubernetes, kubernetes_suboptions, vault, wait
+from ansible_collections.pnow.infra.plugins.doc_fragments import (
+    kubernetes,
+    kubernetes_suboptions,
+    vault,
+    vault_suboptions,
+    wait,
+)
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.arguments import KUBERNETES, VAULT, WAIT
 
 Options = dict[str, dict[str, Any]]
@@ -24,6 +30,7 @@ def documented(fragment: ModuleType) -> Options:
 
 
 SUBOPTIONS: Options = documented(kubernetes_suboptions)["kubernetes"]["suboptions"]
+VAULT_SUBOPTIONS: Options = documented(vault_suboptions)["vault"]["suboptions"]
 
 
 def spoken_variables(option: dict[str, Any]) -> list[str]:
@@ -36,6 +43,7 @@ def spoken_variables(option: dict[str, Any]) -> list[str]:
         pytest.param(documented(kubernetes), KUBERNETES, id="kubernetes"),
         pytest.param(SUBOPTIONS, KUBERNETES, id="kubernetes_suboptions"),
         pytest.param(documented(vault), VAULT, id="vault"),
+        pytest.param(VAULT_SUBOPTIONS, VAULT, id="vault_suboptions"),
         pytest.param(documented(wait), WAIT, id="wait"),
     ],
 )
@@ -47,10 +55,14 @@ def test_documentation_and_spec_agree(options: Options, spec: dict[str, Any]) ->
         assert spoken_variables(options[name]) == (rules["fallback"][1] if "fallback" in rules else []), name
 
 
-def test_suboptions_say_what_the_options_say() -> None:
-    for name, option in documented(kubernetes).items():
-        said = yaml.safe_dump(option["description"]).replace("O(", "O(kubernetes.")
-        assert yaml.safe_load(said) == SUBOPTIONS[name]["description"]
+@pytest.mark.parametrize(
+    ("options", "suboptions", "parent"),
+    [(documented(kubernetes), SUBOPTIONS, "kubernetes"), (documented(vault), VAULT_SUBOPTIONS, "vault")],
+)
+def test_suboptions_say_what_the_options_say(options: Options, suboptions: Options, parent: str) -> None:
+    for name, option in options.items():
+        said = yaml.safe_dump(option["description"]).replace("O(", f"O({parent}.")
+        assert yaml.safe_load(said) == suboptions[name]["description"]
 
 
 @pytest.mark.parametrize(("variable", "expected"), [("true", False), ("0", True), ("perhaps", None), (None, None)])

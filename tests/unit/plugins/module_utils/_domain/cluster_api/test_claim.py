@@ -48,5 +48,5 @@ def test_a_moment_is_told_in_utc() -> None:
 
 @pytest.mark.parametrize("text", ["now", "2026-01-31", "2026-01-31T12:00:00"])
 def test_a_moment_without_a_zone_is_refused(text: str) -> None:
-    with pytest.raises(InvalidOption, match="rollout_after is .* no moment with a time zone"):
+    with pytest.raises(InvalidOption, match=r"rollout_after is .* no moment with a time zone"):
         claim_entry({**OPTIONS, "rollout_after": text})
