@@ -60,7 +60,8 @@ def cluster(inventories: Path) -> Iterator[None]:
     ask("kubectl", "delete", "namespace", APP)
     ask("kubectl", "delete", "secret", f"{ENVIRONMENT}-kubeconfig", f"--namespace={ENVIRONMENT}")
     ask("kubectl", "delete", "secret,serviceaccount", *REVIEWER, "--ignore-not-found")
-    ask("kubectl", "delete", "clusterrolebinding", REVIEWER[1])
+    ask("kubectl", "delete", "clusterrolebinding", REVIEWER[1], "--ignore-not-found")
+    ask("vault", "policy", "delete", f"{ENVIRONMENT}-database-application")
     ask("ansible-playbook", "pnow.infra.delete", *both, f"--extra-vars=confirm={ENVIRONMENT},{OTHER}")
 
 
