@@ -19,7 +19,8 @@ OLDEST := .venv-2.19
 WITH_SERVERS := $(addprefix tests/e2e/,test_canaries.py test_interrupted_registration.py test_registration.py test_vault.py)
 LONG := tests/e2e/test_thousand.py
 # On a test bed with clusters, which the others need not be.
-WITH_CLUSTERS := $(addprefix tests/e2e/,test_clusters_bed.py test_deployment_status.py test_helm.py)
+WITH_CLUSTERS := $(addprefix tests/e2e/,test_cluster_api_role.py test_clusters.py test_clusters_bed.py test_deployment_status.py \
+    test_helm.py)
 
 ##@ Use it
 
@@ -93,8 +94,9 @@ e2e: ready ## what playbooks and test beds survive, on test bed "test"
 
 .PHONY: clusters
 clusters: export PNOW_TESTBED_WITH := clusters
-clusters: ready ## Cluster API and what stands in for KubeVirt, on test bed "test", which runs them from then on
+clusters: ready ## clusters of environments, and what stands in for KubeVirt, on test bed "clusters"
 	$(ON_BED) pytest $(WITH_CLUSTERS)
+	$(ON_BED) $(ANSIBLE_TEST) integration kubevirt_cluster
 
 .PHONY: servers
 servers: ready ## what registrations in Vault survive, on servers that the tests start for themselves

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Test beds, through their command line.
 
-`python -m tests.gates.bed COMMAND [ARGUMENT...]` brings up the gates' own and runs a command in its environment.
+`python -m tests.gates.bed COMMAND [ARGUMENT...]` brings up the gates' own and runs a command in its environment. With
+$PNOW_TESTBED_WITH that is the one of the features named there, which nobody else has to wait for.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from contextlib import contextmanager
 from tests.gates.paths import CHECKOUT
 from tests.gates.schedule import PASSED, Schedule
 from tests.gates.steps import entry, run, undisturbed
-from tests.testbed.bed import state_folder
+from tests.testbed.bed import CLUSTERS, state_folder
 
 # Never another: the gates delete what they provision.
 NAME = "test"
@@ -49,7 +50,7 @@ def environment(name: str) -> dict[str, str]:
 @contextmanager
 def alone(schedule: Schedule) -> Iterator[None]:
     """No test bed of the gates is up before or afterwards, whatever happens; if a gate fails, logs are kept."""
-    _take_down(NAME, BESIDE, MATRIX)
+    _take_down(NAME, CLUSTERS, BESIDE, MATRIX)
     before = len(schedule.outcomes)
     try:
         yield
@@ -58,7 +59,7 @@ def alone(schedule: Schedule) -> Iterator[None]:
             failed = [outcome.gate for outcome in schedule.outcomes[before:] if outcome.result != PASSED]
             if failed:
                 _keep_logs(failed[0])
-            _take_down(NAME, BESIDE, MATRIX)
+            _take_down(NAME, CLUSTERS, BESIDE, MATRIX)
 
 
 def _take_down(*names: str) -> None:
@@ -78,7 +79,8 @@ def _keep_logs(gate: str) -> None:
 
 def main() -> int:
     """Run the command of our command line on the test bed of the gates; returns its exit status."""
-    return run(command("up"), named(NAME)) or run(sys.argv[1:], environment(NAME))
+    name = os.environ.get("PNOW_TESTBED_WITH") or NAME
+    return run(command("up"), named(name)) or run(sys.argv[1:], environment(name))
 
 
 if __name__ == "__main__":
