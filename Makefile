@@ -96,7 +96,6 @@ e2e: ready ## what playbooks and test beds survive, on test bed "test"
 clusters: export PNOW_TESTBED_WITH := clusters
 clusters: ready ## clusters of environments, and what stands in for KubeVirt, on test bed "clusters"
 	$(ON_BED) pytest $(WITH_CLUSTERS)
-	$(ON_BED) $(ANSIBLE_TEST) integration kubevirt_cluster
 
 .PHONY: servers
 servers: ready ## what registrations in Vault survive, on servers that the tests start for themselves

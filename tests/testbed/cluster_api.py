@@ -60,7 +60,7 @@ def install(bed: Bed, kubectl: Path, configurations: dict[str, Path]) -> None:
     folders = [(name, folder / part) for name, folder in configurations.items() for part in ("crd", "webhook")]
     with ThreadPoolExecutor() as pool:
         rendered = pool.map(lambda each: _kustomize(kubectl, each[1]), folders)
-        for (name, _), manifests in zip(folders, rendered, strict=True):
+        for (name, _folder), manifests in zip(folders, rendered, strict=True):
             for manifest in on_loopback(bed, name, manifests):
                 api.apply(f"{PATHS[manifest['kind']]}/{manifest['metadata']['name']}", manifest)
     wait_until(lambda: all_established(api), ESTABLISH_TIMEOUT)

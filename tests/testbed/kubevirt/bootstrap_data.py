@@ -88,7 +88,7 @@ def labels(registration: Mapping[str, Any]) -> dict[str, str]:
     """The labels that the kubelet is told to give its node."""
     text = arguments(registration.get("kubeletExtraArgs")).get("node-labels", "")
     pairs = (pair.partition("=") for pair in text.split(",") if pair)
-    return {name: value for name, _, value in pairs}
+    return {name: value for name, _sign, value in pairs}
 
 
 def _content(file: Mapping[str, Any]) -> str:

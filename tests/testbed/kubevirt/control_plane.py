@@ -154,7 +154,7 @@ class ControlPlane:
     def _names(self) -> list[str]:
         """Under which its API is reached, besides its own."""
         endpoint = str(self.configuration.get("controlPlaneEndpoint") or "").rpartition(":")[0]
-        services = ipaddress.ip_network(self._network("serviceSubnet", "10.96.0.0/12").split(",")[0])
+        services = ipaddress.ip_network(self._network("serviceSubnet", "10.96.0.0/12").split(",", maxsplit=1)[0])
         domain = self._network("dnsDomain", "cluster.local")
         inside = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", f"kubernetes.default.svc.{domain}"]
         configured = self._component("apiServer").get("certSANs") or []

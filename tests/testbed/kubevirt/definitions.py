@@ -16,6 +16,6 @@ from tests.testbed.readiness import wait_until
 def install(bed: Bed) -> None:
     """Have the bed's API server serve VirtualMachines and VirtualMachineInstances."""
     api = KubernetesApi(bed)
-    for definition in yaml.safe_load_all(Path(__file__).with_suffix(".yaml").read_text()):
+    for definition in yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text())["items"]:
         api.apply(f"{CUSTOM_RESOURCES}/{definition['metadata']['name']}", definition)
     wait_until(lambda: all_established(api), ESTABLISH_TIMEOUT)

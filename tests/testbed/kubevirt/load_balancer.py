@@ -50,7 +50,7 @@ class LoadBalancer:
         running = self._hypervisor.running.items()
         found = [
             address
-            for (space, _), (address, labels) in running
+            for (space, _name), (address, labels) in running
             if space == self._namespace and wanted <= labels.items()
         ]
         return random.sample(found, len(found))

@@ -90,7 +90,7 @@ class Headers:
         """The headers of a SYN_STREAM frame."""
         block = self._inflate.decompress(frame.payload[10:])
         values, position = [], 4
-        for _ in range(2 * struct.unpack_from(">I", block)[0]):
+        for _value in range(2 * struct.unpack_from(">I", block)[0]):
             (length,) = struct.unpack_from(">I", block, position)
             values.append(block[position + 4 : position + 4 + length].decode())
             position += 4 + length

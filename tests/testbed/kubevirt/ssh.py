@@ -18,7 +18,7 @@ async def serve(address: str, keys: Sequence[str], disk: Path) -> asyncssh.SSHAc
     """Let the owners of these keys read files of the disk; None where port 22 is not ours to listen on."""
 
     def answer(process: asyncssh.SSHServerProcess[str]) -> None:
-        verb, _, path = (process.command or "").partition(" ")
+        verb, _space, path = (process.command or "").partition(" ")
         file = disk / path.lstrip("/")
         if verb == "cat" and file.is_file():
             process.stdout.write(file.read_text())

@@ -423,7 +423,7 @@ def test_the_former_template_goes_once_all_machines_are_new(
 def test_a_change_taken_back_returns_to_the_former_template(
     cluster_renderer: Renderer, defaults: Manifest, complete: Rendering
 ) -> None:
-    _, repointed, former = resized(cluster_renderer, defaults, complete)
+    _first, repointed, former = resized(cluster_renderer, defaults, complete)
     back = cluster_renderer.render(defaults, rolling(complete, repointed, 4, 1))
     assert ordered(back, "workers") == ordered(complete, "workers")
     assert policies(back, former) == KEPT

@@ -81,7 +81,7 @@ def test_bootstrap_data_is_read_as_the_machine_sees_it() -> None:
 )
 def test_other_bootstrap_data_boots_nothing(text: str, said: str) -> None:
     with pytest.raises(BootstrapError, match=said):
-        _ = bootstrap_data.parse(text, "x").configuration
+        assert bootstrap_data.parse(text, "x").configuration
 
 
 EXTERNAL = {"kubeletExtraArgs": [{"name": "cloud-provider", "value": "external"}]}

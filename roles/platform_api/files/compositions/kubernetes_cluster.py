@@ -20,6 +20,7 @@ import hashlib
 import ipaddress
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from string import Template
 from typing import Any
@@ -35,8 +36,8 @@ CLUSTER_RELEASE = "helm.crossplane.io/v1beta1"
 NAMESPACED_RELEASE = "helm.m.crossplane.io/v1beta1"
 INFRASTRUCTURE = "infrastructure.cluster.x-k8s.io"
 
-KEPT = ["Observe", "Create", "Update"]
-DELETED = [*KEPT, "Delete"]
+KEPT = ("Observe", "Create", "Update")
+DELETED = (*KEPT, "Delete")
 
 # When a provider began to make something, and when it had made it.
 CREATION = ("crossplane.io/external-create-pending", "crossplane.io/external-create-succeeded")
@@ -290,11 +291,11 @@ class KubernetesCluster(BaseComposite):
         """Whether an object has been made."""
         return "uid" in self.seen(key).get("metadata", {})
 
-    def keep(self, key: str, manifest: Manifest, policies: list[str] = KEPT, ready_when: str = "") -> Resource:
+    def keep(self, key: str, manifest: Manifest, policies: Sequence[str] = KEPT, ready_when: str = "") -> Resource:
         """Keep an object in the management cluster, ready as soon as it is there or when it says so itself."""
         resource = self.resources[key]("Object", self.object_api(), name=self.name(key))
         self.use(resource, self.parameters.kubernetesProviderConfig)
-        resource.spec.managementPolicies = policies
+        resource.spec.managementPolicies = list(policies)
         resource.spec.forProvider.manifest = manifest
         if ready_when:
             resource.spec.watch = True
@@ -479,7 +480,7 @@ class KubernetesCluster(BaseComposite):
 
     def former(self, prefix: str, current: str) -> list[str]:
         """The templates of the same kind that were composed before."""
-        keys = [str(key) for key, _ in self.request.observed.resources]
+        keys = [str(key) for key, _resource in self.request.observed.resources]
         return [key for key in keys if key.startswith(prefix) and key != current]
 
     def is_rolled_out(self, key: str, template: Manifest) -> bool:
@@ -525,10 +526,10 @@ class KubernetesCluster(BaseComposite):
         if self.namespace:
             release.spec.providerConfigRef.kind = "ProviderConfig"
 
-    def release(self, key: str, chart: Manifest, namespace: str, values: Manifest, policies: list[str]) -> Resource:
+    def release(self, key: str, chart: Manifest, namespace: str, values: Manifest, policies: Sequence[str]) -> Resource:
         """Start a release of a chart."""
         release = self.resources[key]("Release", self.release_api(), name=self.name(key))
-        release.spec.managementPolicies = policies
+        release.spec.managementPolicies = list(policies)
         # Without a limit, provider-helm gives up on what fails once.
         release.spec.rollbackLimit = 3
         source = {"name": chart["chart"], "repository": chart["repository"], "version": chart["version"]}
@@ -655,7 +656,7 @@ class KubernetesCluster(BaseComposite):
 
     def is_complete(self) -> bool:
         """Whether all that makes a cluster is composed, and ready."""
-        return "cni" in self.resources and all(bool(resource.ready) for _, resource in self.resources)
+        return "cni" in self.resources and all(bool(resource.ready) for _key, resource in self.resources)
 
 
 def plain(value: Any) -> Any:
