@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`python -m tests.proof ENVIRONMENT [--app APP] [--gone] [--style STYLE] [--domain DOMAIN]`: usable, or gone?
+"""`python -m tests.proof ENVIRONMENT [OPTION...]`: is what it has usable, or gone?
 
-An application's database is meant, or the environment's own; that one is gone when all that is called like it is.
+An application's database is meant, or the environment's own; that one is gone when all that is called like it is. A
+cluster is usable when it is opened by the kubeconfig in Vault.
 
 Asked with other eyes than the collection's own: kubectl, psql and the vault command, found on PATH and pointed at their
 servers by the environment. Prints a short table; the first fact that is not as it should be ends it with exit status 1.
@@ -15,6 +16,7 @@ import os
 import secrets
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +26,8 @@ MANAGED_API = {"claims": "postgresql.sql.crossplane.io", "namespaced": "postgres
 MOUNT = "database"
 
 PATIENCE = 60  # seconds, for one program
+
+READY = ("Ready", "True")
 
 IF_ANY = ("--ignore-not-found", "--output=name")
 
@@ -93,6 +97,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.proof", description=__doc__)
     parser.add_argument("environment", help="for example dev")
     parser.add_argument("--app", default="", help="application whose database is meant")
+    parser.add_argument("--cluster", action="store_true", help="prove that the environment's cluster is usable, too")
     parser.add_argument("--gone", action="store_true", help="prove that nothing is left of it")
     parser.add_argument("--style", choices=list(MANAGED_API), default="claims", help="of the platform API")
     parser.add_argument("--domain", default="yourdomain.com", help="of the platform API")
@@ -100,8 +105,10 @@ def main() -> None:
     names = Names(options.environment, options.app, options.style, options.domain)
     try:
         facts = _gone(names) if options.gone else _usable(names)
+        if options.cluster:
+            facts["cluster"] = _cluster(options.environment)
     except Disproved as error:
-        sys.exit(f"The database of {names.instance} is not {'gone' if options.gone else 'usable'}: {error}")
+        sys.exit(f"What {names.instance} has is not {'gone' if options.gone else 'usable'}: {error}")
     _print_table(facts)
 
 
@@ -157,6 +164,19 @@ def _make_table(names: Names, login: str, password: str) -> str:
     """Make and drop a table as somebody else would; returns its owner."""
     credential = {"PGDATABASE": names.database, "PGUSER": login, "PGPASSWORD": password}
     return _query(MAKE_TABLE, credential, name=f"proof_{secrets.token_hex(4)}")
+
+
+def _cluster(environment: str) -> str:
+    """Open the cluster with what is in Vault."""
+    kubeconfig = _run("vault", "kv", "get", "-mount=secret", "-field=kubeconfig", f"clusters/{environment}")
+    with tempfile.NamedTemporaryFile("w") as file:
+        file.write(kubeconfig)
+        file.flush()
+        nodes = json.loads(_run("kubectl", f"--kubeconfig={file.name}", "get", "nodes", "--output=json"))["items"]
+    ready = [node for node in nodes for each in node["status"]["conditions"] if (each["type"], each["status"]) == READY]
+    if not ready or len(ready) < len(nodes):
+        raise Disproved(f"{len(ready)} of {len(nodes)} nodes of the cluster are ready")
+    return f"{len(ready)} nodes ready, by the kubeconfig in Vault"
 
 
 def _gone(names: Names) -> dict[str, str]:
