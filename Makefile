@@ -51,7 +51,7 @@ test: ready ## every feature, once, on a test bed of its own: what .ci/run runs
 	@python -m tests.gates
 
 .PHONY: nightly
-nightly: ready ## the long campaigns, one after the other: kills, thousand, matrix, integration-oldest
+nightly: ready ## the long campaigns, one after the other: kills, thousand, matrix, clusters, integration-oldest
 	@python -m tests.gates.nightly
 
 .PHONY: lint
@@ -96,6 +96,7 @@ e2e: ready ## what playbooks and test beds survive, on test bed "test"
 clusters: export PNOW_TESTBED_WITH := clusters
 clusters: ready ## clusters of environments, and what stands in for KubeVirt, on test bed "clusters"
 	$(ON_BED) pytest $(WITH_CLUSTERS)
+	$(ON_BED) $(ANSIBLE_TEST) integration kubevirt_cluster
 
 .PHONY: servers
 servers: ready ## what registrations in Vault survive, on servers that the tests start for themselves
