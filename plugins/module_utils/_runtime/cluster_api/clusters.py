@@ -12,7 +12,7 @@ from typing import Any
 from ..._domain.cluster_api.claim import claim_entry
 from ..._domain.cluster_api.kubeconfig import Kubeconfig, kubeconfig_from, secret_ref, text_in
 from ..._domain.cluster_api.ports import Workloads
-from ..._domain.cluster_api.resize import Change, Refused, Way, heaviest
+from ..._domain.cluster_api.resize import Refused, heaviest
 from ..._domain.errors import Failed, InfraError, InvalidOption
 from ..._domain.kubernetes.manifest import Manifest, ObjectRef
 from ..._domain.kubernetes.ports import Kubernetes
@@ -209,6 +209,3 @@ def _store(options: Mapping[str, Any], vault: Vault | None) -> Store | None:
     if options["kubeconfig"] == "vault" and vault is not None:
         return VaultStore(vault, options["vault_path"])
     return None
-
-
-__all__ = ["Change", "Servers", "Way", "described_cluster", "read_kubeconfig", "reconcile_cluster"]
