@@ -24,8 +24,8 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 DEFAULT_NAME = "demo"
 DEFAULT_CROSSPLANE = "2.3"
 # What a bed may have beyond what all of them have, by the name in `up --with`.
-CLUSTERS = "clusters"
-FEATURES = (CLUSTERS,)
+CLUSTERS, CACHES = "clusters", "caches"
+FEATURES = (CACHES, CLUSTERS)
 PASSWORDS = ("postgresql", "supervisor")
 
 

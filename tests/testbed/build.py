@@ -168,6 +168,33 @@ class PythonBuild:
 
 
 @dataclass(frozen=True)
+class WheelBuild:
+    """Programs in a wheel, for whichever Python that was made; programs/`name`/requirements.txt pins it."""
+
+    name: str
+    python: str
+
+    def inputs(self) -> Sequence[object]:
+        return [(SOURCES / self.name / "requirements.txt").read_text(), self.python]
+
+    def packages(self, _step: BuildStep, /) -> list[Package]:
+        return []
+
+    def make(self, folder: Path, step: BuildStep) -> None:
+        install = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-deps", "--no-compile"]
+        wheel = [f"--python-version={self.python}", "--only-binary=:all:", f"--target={self.files_below(folder)}"]
+        step.run([*install, *wheel, f"--requirement={SOURCES / self.name / 'requirements.txt'}"], SOURCES)
+
+    def files(self, cache: Path) -> Path:
+        """The folder into which the wheel is unpacked."""
+        return self.files_below(folder_of(self, cache))
+
+    @staticmethod
+    def files_below(folder: Path) -> Path:
+        return folder / "files"
+
+
+@dataclass(frozen=True)
 class BuildStep:
     """Runs the commands of one build: output to a log, a sign of life on the terminal every 15 seconds.
 

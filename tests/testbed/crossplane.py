@@ -106,7 +106,19 @@ def served_definitions(api: KubernetesApi) -> set[str]:
     A managed resource definition has the name of the custom resource definition that Crossplane makes of it; one that
     is not active counts as well, as there is nothing to wait for.
     """
-    served = {_name(each) for each in api.list(CUSTOM_RESOURCES) if _is_established(each)}
+    established = [each["spec"] for each in api.list(CUSTOM_RESOURCES) if _is_established(each)]
+    # A provider that watches needs to find its kinds by discovery, which knows of them a moment later.
+    versions = {f"{spec['group']}/{version['name']}" for spec in established for version in spec["versions"]}
+    discovered = {version: api.resources(version) for version in versions}
+    served = {
+        f"{spec['names']['plural']}.{spec['group']}"
+        for spec in established
+        if all(
+            spec["names"]["plural"] in discovered[f"{spec['group']}/{each['name']}"]
+            for each in spec["versions"]
+            if each["served"]
+        )
+    }
     return served | {_name(each) for each in api.list(MANAGED_RESOURCES) if each["spec"].get("state") == "Inactive"}
 
 

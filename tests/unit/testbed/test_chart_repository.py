@@ -64,7 +64,7 @@ def test_the_same_chart_is_the_same_archive(folder: Path) -> None:
 def test_whatever_is_in_the_index_is_served() -> None:
     files = chart_repository.files()
     entries = yaml.safe_load(files["/index.yaml"])["entries"]
-    assert entries.keys() == {"cilium", "kube-ovn", "tigera-operator"}
+    assert entries.keys() == {"cilium", "kube-ovn", "redis", "tigera-operator", "valkey"}
     assert files.keys() - {"/index.yaml"} == {
         f"/{url}" for versions in entries.values() for each in versions for url in each["urls"]
     }

@@ -61,7 +61,7 @@ def test_what_only_clusters_need_is_in_no_other_bed(bed: Bed) -> None:
     assert "cluster-api" not in [build.name for build in programs.builds("2.3", ())]
     assert "cluster-api" in [build.name for build in programs.builds("2.3", [CLUSTERS])]
     assert set(programs.ports_with(())) < set(programs.ports_with([CLUSTERS]))
-    assert programs.find(bed, "cluster-api").feature == CLUSTERS
+    assert programs.find(bed, "cluster-api").features == (CLUSTERS,)
     with pytest.raises(TestbedError, match=r"no program 'cluster-api'; it has: "):
         programs.find(without, "cluster-api")
 
