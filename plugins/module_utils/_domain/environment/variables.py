@@ -13,6 +13,9 @@ from typing import Any
 from ..errors import InvalidOption
 from ..units import seconds
 
+# What a run has found out itself, as is the status of each role.
+GIVEN = ("environment_plan",)
+
 _DURATION = re.compile(r"_(timeout|ttl)$")
 
 
@@ -55,8 +58,7 @@ def _of_the_environment(variables: Variables) -> Iterator[str]:
 
 
 def _unknown(role: str, variables: Variables) -> Iterator[str]:
-    """A status is what a role has given itself."""
-    known = {*variables.known[role], f"{role}_status", *variables.formerly}
+    known = {*variables.known[role], f"{role}_status", *GIVEN, *variables.formerly}
     unknown = sorted(name for name in variables.given if name.startswith(f"{role}_") and name not in known)
     if unknown:
         yield f"role {role} does not know {', '.join(unknown)}; it knows {', '.join(sorted(variables.known[role]))}"
