@@ -43,7 +43,7 @@ options:
   environment:
     description:
       - Environment of the cluster, after which the C(Cluster) and its machines are named.
-      - Needed with O(state=present).
+      - Needed with O(state=present). With O(state=absent) it tells whose kubeconfig is kept once the claim has gone.
     type: str
   control_plane_nodes:
     description:
@@ -139,11 +139,12 @@ options:
     type: str
   kubeconfig:
     description:
-      - Where the kubeconfig that Cluster API makes for the administrator is kept. It is written when it differs, as
-        after Cluster API has renewed its certificate, and only if it opens the cluster from where the task runs.
+      - Where the cluster's kubeconfig is kept. It is written when it differs, as after Cluster API has renewed its
+        certificate, and only if it opens the cluster from where the task runs. See O(kubeconfig_login).
       - V(path) is the file O(kubeconfig_path). V(vault) is the secret O(vault_path), of version 1 or 2 of a key-value
         engine, with C(kubeconfig), C(server), C(issuer) and C(expires); what else the secret has is left alone.
-      - With O(state=absent) it is removed.
+      - With O(state=absent) it is removed, unless by its cluster's name or its server it is another cluster's, which a
+        warning then says.
     type: str
     choices: [none, path, vault]
     default: none
@@ -153,6 +154,22 @@ options:
         and only its owner may open it.
       - Needed with O(kubeconfig=path).
     type: path
+  kubeconfig_login:
+    description:
+      - What the kubeconfig opens the cluster with.
+      - V(certificate) is that of the administrator, as Cluster API makes it, which lasts a year and can not be revoked.
+      - V(service_account) is a token of service account C(pnow-infra) in C(kube-system), which the cluster is given and
+        binds to C(cluster-admin). It lasts for O(kubeconfig_lifetime) and no longer than the account; once half of its
+        life is over, the task replaces it, so it has to run again before the other half is.
+    type: str
+    choices: [certificate, service_account]
+    default: certificate
+  kubeconfig_lifetime:
+    description:
+      - How long the token of O(kubeconfig_login=service_account) lasts, such as V(24h). The cluster's API server may
+        allow less, and gives none for less than ten minutes.
+    type: str
+    default: 24h
   allow_replace:
     description:
       - Whether a change that the cluster there is can not undergo is made by deleting it, with all that runs in it, and
@@ -241,9 +258,21 @@ EXAMPLES = r"""
   pnow.infra.kubevirt_cluster:
     name: dev-cluster
     namespace: dev
+    environment: dev
     vault_path: secret/clusters/dev
     kubeconfig: vault
     state: absent
+
+- name: A kubeconfig for today
+  pnow.infra.kubevirt_cluster:
+    name: dev-cluster
+    namespace: dev
+    environment: dev
+    vault_path: secret/clusters/dev
+    kubeconfig: path
+    kubeconfig_path: ~/.kube/dev
+    kubeconfig_login: service_account
+    kubeconfig_lifetime: 8h
 """
 
 RETURN = r"""
@@ -290,7 +319,9 @@ changes:
   elements: dict
   sample: [{option: worker_memory, before: 4Gi, after: 8Gi, way: rolling, why: ""}]
 kubeconfig:
-  description: Where the kubeconfig is kept, and its C(server), C(issuer) and C(expires). Empty when it is not kept.
+  description:
+    - Where the kubeconfig is kept, its C(server), and who has issued its certificate or token until when (C(issuer),
+      C(expires)). Empty when it is not kept.
   returned: with O(state=present)
   type: dict
   sample:
@@ -351,7 +382,8 @@ from ansible_collections.pnow.infra.plugins.module_utils._runtime.task import Ou
 
 def reconcile(request: Request) -> Outcome:
     clock = SystemClock()
-    with connect(request.options["kubernetes"], clock, request.reporter.warn) as api, _vault(request, clock) as keeper:
+    management = connect(request.options["kubernetes"], clock, request.reporter.warn, permit=request.permit)
+    with management as api, _vault(request, clock) as keeper:
         return reconcile_cluster(request, Servers(api, WorkloadClusters(clock), clock, keeper))
 
 
@@ -360,7 +392,7 @@ def _vault(request: Request, clock: SystemClock) -> Iterator[Vault | None]:
     if request.options["kubeconfig"] != "vault":
         yield None
         return
-    with vault.connect(request.options["vault"], clock, request.redactor.remember) as api:
+    with vault.connect(request.options["vault"], clock, request.redactor.remember, permit=request.permit) as api:
         yield api
 
 
@@ -371,6 +403,8 @@ TASK = Task(
         **CLUSTER,
         "kubeconfig": {"type": "str", "choices": ["none", "path", "vault"], "default": "none", "no_log": False},
         "kubeconfig_path": {"type": "path"},
+        "kubeconfig_login": {"type": "str", "choices": ["certificate", "service_account"], "default": "certificate"},
+        "kubeconfig_lifetime": {"type": "str", "default": "24h"},
         "allow_replace": {"type": "bool", "default": False},
         **STATE,
         **ADOPT,

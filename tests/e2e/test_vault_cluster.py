@@ -62,7 +62,8 @@ def cluster(inventories: Path) -> Iterator[None]:
     ask("kubectl", "delete", "secret,serviceaccount", *REVIEWER, "--ignore-not-found")
     ask("kubectl", "delete", "clusterrolebinding", REVIEWER[1], "--ignore-not-found")
     ask("vault", "policy", "delete", f"{ENVIRONMENT}-database-application")
-    ask("ansible-playbook", "pnow.infra.delete", *both, f"--extra-vars=confirm={ENVIRONMENT},{OTHER}")
+    confirmed = f"--extra-vars=confirm={ENVIRONMENT},{OTHER} confirm_environments=2"
+    ask("ansible-playbook", "pnow.infra.delete", *both, confirmed)
 
 
 @pytest.fixture(scope="module")

@@ -33,8 +33,12 @@ def ports(name: str) -> tuple[str, str, str]:
     return (name, f"{name}-metrics", f"{name}-webhook")
 
 
-def flags(bed: Bed, name: str) -> list[str]:
-    """What every program of Cluster API is told. Its webhooks listen on all addresses; there is no flag for that."""
+def flags(bed: Bed, name: str, every: str = "30s") -> list[str]:
+    """What every program of Cluster API is told. Its webhooks listen on all addresses; there is no flag for that.
+
+    `every` is how often it looks at everything, by default every ten minutes: after an outage it tries again as late as
+    the outage was long, unless it looks before that.
+    """
     return [
         f"--kubeconfig={bed.kubeconfig}",
         "--leader-elect=false",
@@ -43,6 +47,7 @@ def flags(bed: Bed, name: str) -> list[str]:
         "--insecure-diagnostics=true",
         f"--webhook-port={bed.ports[f'{name}-webhook']}",
         f"--webhook-cert-dir={bed.pki / 'server'}",
+        f"--sync-period={every}",
     ]
 
 

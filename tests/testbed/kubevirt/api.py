@@ -27,9 +27,10 @@ class Refused(Exception):
 class Api:
     """Requests to one server; close it when it is no longer needed."""
 
-    def __init__(self, url: str, context: ssl.SSLContext, token: str = "") -> None:
+    def __init__(self, url: str, context: ssl.SSLContext, token: str = "", agent: str = FIELD_MANAGER) -> None:
         self._url = url
-        headers = {"User-Agent": "kubevirt-stand-in"}
+        self._agent = agent
+        headers = {"User-Agent": f"{agent}-stand-in"}
         if token:
             headers["Authorization"] = f"Bearer {token}"
         connector = aiohttp.TCPConnector(ssl=context)
@@ -60,9 +61,7 @@ class Api:
 
     async def apply(self, path: str, manifest: Object) -> Object:
         """Server-side apply: own exactly the fields in `manifest`, whoever had them."""
-        applied: Object = await self.request(
-            "PATCH", f"{path}?fieldManager={FIELD_MANAGER}&force=true", manifest, APPLY
-        )
+        applied: Object = await self.request("PATCH", f"{path}?fieldManager={self._agent}&force=true", manifest, APPLY)
         return applied
 
     async def remove(self, path: str, body: Object | None = None) -> None:

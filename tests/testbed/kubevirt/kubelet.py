@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -35,7 +36,7 @@ async def serve(address: str, context: ssl.SSLContext) -> asyncio.Server:
             path = request.split(b" ", 2)[1]
             if path.startswith(b"/portForward/"):
                 writer.write(UPGRADE)
-                await _Connection(address, reader, writer).run()
+                await Forwarding(lambda port: asyncio.open_connection(address, port), reader, writer).run()
             else:
                 writer.write(REFUSAL)
                 await writer.drain()
@@ -45,10 +46,13 @@ async def serve(address: str, context: ssl.SSLContext) -> asyncio.Server:
 
 
 @dataclass
-class _Connection:
-    """One forwarding connection: per request, a stream for data and one for errors, on which nothing is ever said."""
+class Forwarding:
+    """One forwarding connection: per request, a stream for data and one for errors, on which nothing is ever said.
 
-    address: str
+    `dial` connects to a port of the pod.
+    """
+
+    dial: Callable[[int], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     headers: Headers = field(default_factory=Headers)
@@ -85,7 +89,7 @@ class _Connection:
         if headers.get("streamtype") == "error":
             self.error_streams[headers["requestid"]] = frame.stream
             return
-        reader, self.targets[frame.stream] = await asyncio.open_connection(self.address, int(headers["port"]))
+        reader, self.targets[frame.stream] = await self.dial(int(headers["port"]))
         task = asyncio.create_task(self._answer(frame.stream, headers["requestid"], reader))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)

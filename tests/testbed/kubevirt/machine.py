@@ -233,5 +233,8 @@ async def _until_it_works[T](attempt: Callable[[], Awaitable[T]]) -> T:
         try:
             return await attempt()
         except TRANSIENT as error:
+            # A request that has timed out just when the power was cut says no more than that.
+            if (task := asyncio.current_task()) and task.cancelling():
+                raise asyncio.CancelledError from error
             logger.debug("tries again: %s", error)
             await asyncio.sleep(RETRY_SECONDS)

@@ -5,22 +5,24 @@ from __future__ import annotations
 
 import copy
 import itertools
+import json
 from collections.abc import Iterable
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
+from tests.testbed.bed import CHECKOUT
 from tests.unit.compositions.renderer import Manifest, Renderer, Rendering
 
 FIRST = {"cluster", "infrastructure", "control-plane"}
 BESIDE = {"cloud-account", "cloud-access", "cloud-config", "cloud-controller-manager"}
 LATER = {"cni", "helm"} | BESIDE
 KEPT = ["Observe", "Create", "Update"]
-PLUGINS = ("kube-ovn", "calico", "cilium")
-COMBINATIONS = list(
-    itertools.product(PLUGINS, (True, False), ("LoadBalancer", "ClusterIP", "NodePort"), ("fast", None))
-)
+CHARTS = {"kube-ovn": "kube-ovn", "calico": "tigera-operator", "cilium": "cilium"}
+# Ours, whose schemas refuse what upstream's charts would silently ignore.
+CHART_FOLDERS = CHECKOUT / "tests" / "testbed" / "charts"
+COMBINATIONS = list(itertools.product(CHARTS, (True, False), ("LoadBalancer", "ClusterIP", "NodePort"), ("fast", None)))
 VERSIONS = ("v1beta1", "v1beta2")
 
 
@@ -206,6 +208,10 @@ def test_every_combination_fits_the_schemas(
     assert ordered(rendering, "infrastructure")["spec"]["controlPlaneServiceTemplate"] == {"spec": {"type": service}}
     for role, size in (("control-plane", "50Gi"), ("workers", "100Gi")):
         shows_storage_and_migration(machine(rendering, role), live, storage, size)
+    release = rendering.resources["cni"]["spec"]["forProvider"]
+    assert release["chart"]["name"] == CHARTS[plugin]
+    schema = json.loads((CHART_FOLDERS / CHARTS[plugin] / "values.schema.json").read_text())
+    Draft202012Validator(schema).validate(release["values"])
 
 
 def shows_storage_and_migration(spec: Manifest, live: bool, storage: str | None, size: str) -> None:

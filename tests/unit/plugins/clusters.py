@@ -30,6 +30,8 @@ OPTIONS: dict[str, Any] = {
     "paused": False,
     "kubeconfig": "none",
     "kubeconfig_path": None,
+    "kubeconfig_login": "certificate",
+    "kubeconfig_lifetime": "24h",
     "allow_replace": False,
 }
 CLAIM = ObjectRef(GROUP, "KubernetesCluster", "dev-cluster", "dev")

@@ -5,18 +5,25 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from contextlib import suppress
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from ..._domain.kubernetes.manifest import ObjectRef
+from ..._domain import errors
+from ..._domain.cluster_api.credentials import Certificate
 from ..._domain.ports import Clock
-from ..kubernetes.api import connect
+from ..kubernetes.api import KubernetesApi, connect
 
 with suppress(ImportError):  # without it nobody connects to the management cluster, and is told so
     import yaml
+
+try:
+    from cryptography import x509
+    from cryptography.x509.oid import NameOID
+
+    IMPORT_ERROR: ImportError | None = None
+except ImportError as error:
+    IMPORT_ERROR = error
 
 
 class WorkloadClusters:
@@ -31,11 +38,17 @@ class WorkloadClusters:
         except yaml.YAMLError:
             return None
 
-    def require_answer(self, text: str, moment: float) -> None:
-        # The client library reads kubeconfigs from files. This one is gone with its folder, which nobody else may read.
-        with tempfile.TemporaryDirectory(prefix="pnow-infra-") as folder:
-            path = Path(folder) / "kubeconfig"
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(text)
-            with connect({"kubeconfig": str(path)}, self._clock) as api:
-                api.bounded_by(moment).page(ObjectRef("v1", "Node", ""), {"limit": "1"})
+    def certificate(self, pem: str) -> Certificate:
+        if IMPORT_ERROR is not None:
+            raise errors.MissingLibrary(
+                f"the Python library {IMPORT_ERROR.name} is not installed where this task runs",
+                next_step="install the collection's requirements.txt there, or use its execution environment",
+            )
+        found = x509.load_pem_x509_certificate(pem.encode())
+        names = found.issuer.get_attributes_for_oid(NameOID.COMMON_NAME)
+        return Certificate(str(names[0].value) if names else "", found.not_valid_after_utc)
+
+    @contextmanager
+    def opened(self, content: Mapping[str, Any], moment: float) -> Iterator[KubernetesApi]:
+        with connect({"kubeconfig": content}, self._clock) as api:
+            yield api.bounded_by(moment)

@@ -98,8 +98,7 @@ class ClusterState:
         if wanted.get("paused"):
             return Readiness(Phase.READY) if self.paused else self._not_yet(None, f"{self.ref} is not paused yet")
         if self.failed is not None:
-            told = f"{self.failed.ref} {self.failed.told}"
-            return Progress(Phase.FAILED, self.failed.hindrance, self.failed.ref, told)
+            return Progress(Phase.FAILED, self.failed.hindrance, self.failed.ref, f"{self.failed.ref} failed")
         if self.paused:
             return self._not_yet(Condition("Paused", "True"), f"{self.ref} is paused, so nothing is done about it")
         return self._arrival(wanted)

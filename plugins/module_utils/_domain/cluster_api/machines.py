@@ -28,6 +28,9 @@ _PHASES = {
     "Failed": "failed",
 }
 
+# The conditions of a VM or its instance that tell why it is not ready; Ready itself often has a reason and no message.
+_WHY_UNREADY = ("Ready", "PodScheduled", "DataVolumesReady", "Synchronized")
+
 # What a machine that goes is waiting for, by the reason of its condition Deleting.
 _LEAVING = {
     "DrainingNode": "draining its node",
@@ -139,10 +142,11 @@ def vm_hindrance(vm: Manifest) -> Condition | None:
         return Condition("Deleting", "True", since=str(vm["metadata"]["deletionTimestamp"]))
     current = telling_conditions(vm)
     failing = [entry for name, entry in current.items() if name == "Failure" and entry.status == "True"]
-    unready = [entry for name, entry in current.items() if name == "Ready" and entry.status != "True"]
+    unready = [current[name] for name in _WHY_UNREADY if name in current and current[name].status != "True"]
     status = status_of(vm)
     state = str(status.get("printableStatus") or status.get("phase") or "")
-    said = next(iter(failing + unready), None)
+    found = failing + unready
+    said = next((entry for entry in found if entry.message), next(iter(found), None))
     if said is not None:
         return said if said.message else Condition(said.type, said.status, said.reason or state, since=said.since)
     return None if state in ("Running", "") else Condition("Ready", "False", state)

@@ -5,7 +5,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
+
+from ..kubernetes.manifest import ObjectRef
+from ..kubernetes.ports import Kubernetes
+from .credentials import Certificate
+
+
+class Workload(Kubernetes, Protocol):
+    """One of them."""
+
+    def token(self, account: ObjectRef, seconds: int) -> str:
+        """A new token of a service account; the server decides whether it lasts as long."""
 
 
 class Workloads(Protocol):
@@ -14,5 +27,8 @@ class Workloads(Protocol):
     def parsed(self, text: str) -> Any:
         """What YAML makes of a kubeconfig; None when it is no YAML."""
 
-    def require_answer(self, text: str, moment: float) -> None:
-        """Reads something that only whom the API knows may read. Raises what the API, or its silence, says to it."""
+    def certificate(self, pem: str) -> Certificate:
+        """The first certificate in a text. Raises ValueError when it has none that can be read."""
+
+    def opened(self, content: Mapping[str, Any], moment: float) -> AbstractContextManager[Workload]:
+        """The cluster of a kubeconfig, asked until a moment of the clock; its connections end with the context."""

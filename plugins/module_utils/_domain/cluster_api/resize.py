@@ -14,7 +14,7 @@ from typing import Any
 
 from ..errors import InvalidOption
 from .claim import OPTIONS
-from .versions import Version, parsed
+from .versions import parsed
 
 
 class Way(Enum):
@@ -164,11 +164,6 @@ _RULES: dict[str, Judged] = {
     "workerStorage": _storage,
     "kubernetesVersion": _version,
 }
-
-
-def next_versions(current: Version) -> tuple[str, str]:
-    """The minor versions that a cluster may be brought to: its own, and the next."""
-    return f"v{current.major}.{current.minor}", f"v{current.major}.{current.minor + 1}"
 
 
 def _spoken(value: Any) -> str:

@@ -55,6 +55,11 @@ def version_from(value: Any, option: str) -> Version:
     return version
 
 
+def next_versions(current: Version) -> tuple[str, str]:
+    """The minor versions that a cluster may be brought to: its own, and the next."""
+    return f"v{current.major}.{current.minor}", f"v{current.major}.{current.minor + 1}"
+
+
 @dataclass(frozen=True)
 class Supported:
     """What an installed Cluster API runs."""

@@ -10,8 +10,7 @@ from typing import Any
 
 from ..._domain.cluster_api.claim import KIND, api_version
 from ..._domain.cluster_api.conditions import telling_conditions
-from ..._domain.cluster_api.resize import next_versions
-from ..._domain.cluster_api.versions import Supported, parsed, supported_by
+from ..._domain.cluster_api.versions import Supported, next_versions, parsed, supported_by
 from ..._domain.crossplane.packages import Package, explained
 from ..._domain.crossplane.readiness import Standing
 from ..._domain.kubernetes.blockers import deepest_first

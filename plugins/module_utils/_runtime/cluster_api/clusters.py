@@ -5,18 +5,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ..._domain.cluster_api.claim import claim_entry
-from ..._domain.cluster_api.kubeconfig import Kubeconfig, kubeconfig_from, secret_ref, text_in
+from ..._domain.cluster_api.kubeconfig import Kubeconfig, kubeconfig_from, secret_ref, text_in, why_of_another
 from ..._domain.cluster_api.ports import Workloads
 from ..._domain.cluster_api.resize import Refused, heaviest
 from ..._domain.errors import Failed, InfraError, InvalidOption
 from ..._domain.kubernetes.manifest import Manifest, ObjectRef
 from ..._domain.kubernetes.ports import Kubernetes
-from ..._domain.plan import Plan
+from ..._domain.plan import Action, Plan
 from ..._domain.ports import Clock
 from ..._domain.units import seconds
 from ..._domain.vault.ports import Vault
@@ -26,6 +26,7 @@ from ..kubernetes.applying import observe
 from ..kubernetes.waiting import Deadline
 from ..task import Outcome, Request
 from ..vault.writes import reported
+from .logins import Login, ServiceAccountLogin
 from .looking import state_behind
 from .settling import ClusterParticulars, parameters
 from .stores import FileStore, Keeping, Store, VaultStore
@@ -54,6 +55,7 @@ class _Run:
         self._entry = claim_entry(options)
         self._ref = claims_from([self._entry])[0].ref
         self._store = _store(options, servers.vault)
+        self._lifetime = seconds(options["kubeconfig_lifetime"], "kubeconfig_lifetime")
         self._deadline = Deadline.after(servers.clock, seconds(options["wait_timeout"], "wait_timeout"))
         self._api = servers.api.bounded_by(self._deadline.moment)
         self._particulars = ClusterParticulars()
@@ -63,17 +65,15 @@ class _Run:
             return self._absent()
         claimed = self._claimed()
         changed = self._particulars.changes
-        keeping, kubeconfig = self._kubeconfig(claimed)
-        plan = Plan((*claimed.plan.actions, *([keeping] if keeping else [])))
-        if keeping and not self._request.check_mode:
-            self._perform(keeping, changed=claimed.plan.changed)
+        kept, kubeconfig = self._kept(claimed)
+        plan = Plan((*claimed.plan.actions, *kept))
         way = heaviest(changed)
-        kept = {**self._store.fact(), **(kubeconfig.notes() if kubeconfig else {})} if self._store else {}
+        notes = kubeconfig.notes() if kubeconfig else {}
         facts = {
             "cluster": self._fact(claimed.facts["claims"][0]),
             "changes": [change.fact() for change in changed],
             "resize": way.value if way else "",
-            "kubeconfig": kept,
+            "kubeconfig": {**self._store.fact(), **notes} if self._store else {},
         }
         return Outcome(plan, facts)
 
@@ -129,31 +129,46 @@ class _Run:
                 )
         return kept
 
-    def _kubeconfig(self, claimed: Outcome) -> tuple[Keeping | None, Kubeconfig | None]:
-        """What has to be done about the kubeconfig, and the kubeconfig, if there is one yet."""
-        if self._store is None:
-            return None, None
+    def _kept(self, claimed: Outcome) -> tuple[Sequence[Action], Kubeconfig | None]:
+        """What was done, or in check mode would be, for the kubeconfig to be kept; and that, if there is one yet."""
         fact = claimed.facts["claims"][0]
+        if self._store is None:
+            return [], None
         if not fact["ready"]:
-            return self._later()
+            return self._later(self._store), None
         with reported(changed=claimed.plan.changed):
-            kubeconfig = read_kubeconfig(self._request, self._api, self._servers, self._environment(fact))
-            keeping = self._store.keep(kubeconfig)
-            if keeping:
-                _prove(kubeconfig, self._servers.workloads, self._deadline)
-        return keeping, kubeconfig
+            administrators = read_kubeconfig(self._request, self._api, self._servers, self._environment(fact))
+            login = self._login(administrators, self._store.text)
+        with reported(changed=claimed.plan.changed or bool(login.applies)):
+            keeping = self._store.keep(login.kubeconfig) if login.kubeconfig else self._store.announce()
+            if keeping and login.kubeconfig:
+                _prove(login.kubeconfig, self._servers.workloads, self._deadline)
+            if keeping and not self._request.check_mode:
+                self._perform(keeping)
+        return [*login.applies, *([keeping] if keeping else [])], login.kubeconfig
 
-    def _later(self) -> tuple[Keeping | None, None]:
+    def _later(self, store: Store) -> Sequence[Action]:
         """What will have to be done once there is a kubeconfig."""
-        if self._request.check_mode and self._request.options["wait"] and self._store is not None:
-            return self._store.keep(None), None
+        if self._request.check_mode and self._request.options["wait"]:
+            return [] if store.text is not None else [store.announce()]
         if not self._request.options["paused"]:
             self._request.reporter.warn(f"the kubeconfig of {self._ref} is not kept yet, for it is not ready")
-        return None, None
+        return []
 
-    def _perform(self, keeping: Keeping, *, changed: bool) -> None:
-        with reported(changed=changed):
-            keeping.perform()
+    def _login(self, administrators: Kubeconfig, kept: str | None) -> Login:
+        """The kubeconfig to keep, which is the administrator's unless a service account's was asked for."""
+        if self._request.options["kubeconfig_login"] == "certificate":
+            return Login(administrators)
+        workloads, clock = self._servers.workloads, self._servers.clock
+        with workloads.opened(administrators.content, self._deadline.last_moment) as workload:
+            account = ServiceAccountLogin(self._request, workload, self._lifetime)
+            login = account.to(administrators, workloads.parsed(kept or ""), clock.wall_time())
+        for secret in login.kubeconfig.secrets if login.kubeconfig else ():
+            self._request.redactor.remember(secret)
+        return login
+
+    def _perform(self, keeping: Keeping) -> None:
+        keeping.perform()
         self._request.reporter.line(f"{keeping.verb} {keeping.target}")
 
     def _environment(self, claim: Mapping[str, Any]) -> ObjectRef:
@@ -164,12 +179,27 @@ class _Run:
         return described_cluster(self._api, claim)
 
     def _absent(self) -> Outcome:
+        live = observe(self._api, [self._ref], unserved_is_absent=True)[self._ref]
         gone = self._reconciled("absent", self._entry)
-        keeping = self._store.remove() if self._store and not gone.facts["kept"] else None
+        keeping = self._removal(live) if not gone.facts["kept"] else None
         plan = Plan((*gone.plan.actions, *([keeping] if keeping else [])))
         if keeping and not self._request.check_mode:
-            self._perform(keeping, changed=gone.plan.changed)
+            with reported(changed=gone.plan.changed):
+                self._perform(keeping)
         return Outcome(plan, {"cluster": self._fact(gone.facts["claims"][0]), "kept": gone.facts["kept"]})
+
+    def _removal(self, live: Manifest | None) -> Keeping | None:
+        """What removes the kubeconfig; None, with a warning, when it is not that of the cluster which the claim had."""
+        if self._store is None or self._store.text is None:
+            return None
+        environment = parameters(live).get("environment") or self._request.options["environment"] or ""
+        server = ((live or {}).get("status") or {}).get("clusterEndpoint") or ""
+        why = why_of_another(self._servers.workloads.parsed(self._store.text), str(environment), str(server))
+        if not why:
+            return self._store.remove()
+        (place,) = self._store.fact().values()
+        self._request.reporter.warn(f"the kubeconfig in {place} is left alone: {why}; remove it by hand")
+        return None
 
 
 def described_cluster(api: Kubernetes, claim: Mapping[str, Any]) -> dict[str, Any]:
@@ -185,16 +215,18 @@ def read_kubeconfig(request: Request, api: Kubernetes, servers: Servers, cluster
     """The kubeconfig that Cluster API keeps for a cluster. Raises Failed saying what is wrong with it."""
     ref = secret_ref(cluster)
     text = text_in(api.get(ref), ref)
-    kubeconfig = kubeconfig_from(text, servers.workloads.parsed(text), ref, servers.clock.wall_time())
+    workloads, now = servers.workloads, servers.clock.wall_time()
+    kubeconfig = kubeconfig_from(text, workloads.parsed(text), workloads.certificate, ref, now)
     for secret in kubeconfig.secrets:
         request.redactor.remember(secret)
     return kubeconfig
 
 
 def _prove(kubeconfig: Kubeconfig, workloads: Workloads, deadline: Deadline) -> None:
-    """Calls the cluster's API. Raises Failed when the kubeconfig does not open it from here."""
+    """Reads something that only whom the cluster knows may read. Raises Failed when it can not be read from here."""
     try:
-        workloads.require_answer(kubeconfig.text, deadline.last_moment)
+        with workloads.opened(kubeconfig.content, deadline.last_moment) as workload:
+            next(workload.scan("v1", "Node"), None)
     except InfraError as error:
         raise Failed(
             f"the kubeconfig is not kept, for it does not open the cluster from here: {error.message}",

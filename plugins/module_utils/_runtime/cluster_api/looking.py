@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 
 from ..._domain.cluster_api.cluster import ClusterState, hindrance
-from ..._domain.cluster_api.conditions import CLUSTER_LABEL, counts_of
+from ..._domain.cluster_api.conditions import CLUSTER_LABEL, PAUSED_ANNOTATION, counts_of
 from ..._domain.cluster_api.machines import MachineState, infrastructure_hindrance, vm_hindrance
 from ..._domain.cluster_api.versions import Version, parsed
 from ..._domain.crossplane.readiness import Standing
@@ -83,6 +83,9 @@ def installed_version(api: Kubernetes) -> Version | None:
 def blockers_behind(api: Kubernetes, state: ClusterState) -> list[Blocker]:
     """What keeps a cluster, down to its virtual machines."""
     found = list(_owners(api, state))
+    if state.paused:
+        why = f"nothing is done about it as long as it has spec.paused or annotation {PAUSED_ANNOTATION}"
+        found.append(Blocker(state.ref, Condition("Paused", "True", "", why), DEPTH, terminal=True))
     for machine in [each for each in state.unready if each.failure] or state.unready:
         found += _machine_blockers(api, machine)
     return found

@@ -35,10 +35,15 @@ class Keeping(Action):
 
 
 class Store(Protocol):
-    """One place; what is wrong with it is raised when it is opened."""
+    """One place; what is wrong with it is raised when it is opened. ``text`` is the kubeconfig that is kept there."""
 
-    def keep(self, kubeconfig: Kubeconfig | None) -> Keeping | None:
-        """What is needed so that it has the kubeconfig; None for one that is still to be made. None when nothing is."""
+    text: str | None
+
+    def keep(self, kubeconfig: Kubeconfig) -> Keeping | None:
+        """What is needed so that it has the kubeconfig; None when nothing is."""
+
+    def announce(self) -> Keeping:
+        """What will be needed for one that is still to be made."""
 
     def remove(self) -> Keeping | None:
         """What is needed so that it has none."""
@@ -61,18 +66,21 @@ class FileStore:
                     f"kubeconfig_path {path} is in a folder that everybody may write to",
                     next_step="name a file in a folder of your own",
                 )
-            self._text = self._path.read_bytes().decode(errors="replace") if self._path.exists() else None
-            self._mode = stat.S_IMODE(self._path.stat().st_mode) if self._text is not None else _MODE
+            self.text: str | None = None
+            if self._path.exists():
+                self.text = self._path.read_bytes().decode(errors="replace")
+            self._mode = stat.S_IMODE(self._path.stat().st_mode) if self.text is not None else _MODE
 
-    def keep(self, kubeconfig: Kubeconfig | None) -> Keeping | None:
-        if kubeconfig is None:
-            return None if self._text is not None else self._action("create", None)
-        if self._text == kubeconfig.text and self._mode == _MODE:
+    def keep(self, kubeconfig: Kubeconfig) -> Keeping | None:
+        if self.text == kubeconfig.text and self._mode == _MODE:
             return None
-        return self._action("create" if self._text is None else "replace", kubeconfig)
+        return self._action(kubeconfig)
+
+    def announce(self) -> Keeping:
+        return self._action(None)
 
     def remove(self) -> Keeping | None:
-        if self._text is None:
+        if self.text is None:
             return None
         gone, there = {"state": "absent"}, {"state": "present"}
         return Keeping("delete", str(self._path), there, gone, perform=self._unlink)
@@ -80,9 +88,10 @@ class FileStore:
     def fact(self) -> dict[str, str]:
         return {"path": str(self._path)}
 
-    def _action(self, verb: str, kubeconfig: Kubeconfig | None) -> Keeping:
-        before = {} if self._text is None else {"mode": f"{self._mode:04o}", "kubeconfig": HIDDEN}
-        changed = HIDDEN if kubeconfig and kubeconfig.text == self._text else HIDDEN_NEW
+    def _action(self, kubeconfig: Kubeconfig | None) -> Keeping:
+        verb = "create" if self.text is None else "replace"
+        before = {} if self.text is None else {"mode": f"{self._mode:04o}", "kubeconfig": HIDDEN}
+        changed = HIDDEN if kubeconfig and kubeconfig.text == self.text else HIDDEN_NEW
         after = {"mode": f"{_MODE:04o}", "kubeconfig": changed, **(kubeconfig.notes() if kubeconfig else {})}
         return Keeping(verb, str(self._path), before, after, perform=lambda: self._write(kubeconfig))
 
@@ -113,20 +122,22 @@ class VaultStore:
     def __init__(self, vault: Vault, path: str) -> None:
         self._path = path.strip("/")
         self._secret = open_secret(vault, path)
+        kept = self._secret.values.get("kubeconfig")
+        self.text = None if kept is None else str(kept)
 
-    def keep(self, kubeconfig: Kubeconfig | None) -> Keeping | None:
+    def keep(self, kubeconfig: Kubeconfig) -> Keeping | None:
         stored = self._secret.values
-        if kubeconfig is None:
-            return None if "kubeconfig" in stored else self._action("create", {"kubeconfig": HIDDEN_NEW}, {})
         wanted = {"kubeconfig": kubeconfig.text, **kubeconfig.notes()}
         if all(stored.get(name) == value for name, value in wanted.items()):
             return None
         changed = HIDDEN if stored.get("kubeconfig") == kubeconfig.text else HIDDEN_NEW
-        verb = "update" if "kubeconfig" in stored else "create"
-        return self._action(verb, {**kubeconfig.notes(), "kubeconfig": changed}, {**stored, **wanted})
+        return self._action({**kubeconfig.notes(), "kubeconfig": changed}, {**stored, **wanted})
+
+    def announce(self) -> Keeping:
+        return self._action({"kubeconfig": HIDDEN_NEW}, {})
 
     def remove(self) -> Keeping | None:
-        if "kubeconfig" not in self._secret.values:
+        if self.text is None:
             return None
         left = {name: value for name, value in self._secret.values.items() if name not in _FIELDS}
         perform = (lambda: self._secret.write_values(left)) if left else self._secret.remove
@@ -136,8 +147,9 @@ class VaultStore:
     def fact(self) -> dict[str, str]:
         return {"vault_path": self._path}
 
-    def _action(self, verb: str, after: dict[str, Any], values: dict[str, Any]) -> Keeping:
+    def _action(self, after: dict[str, Any], values: dict[str, Any]) -> Keeping:
         stored = self._secret.values
+        verb = "create" if self.text is None else "update"
         before = {name: HIDDEN if name == "kubeconfig" else stored[name] for name in _FIELDS if name in stored}
         return Keeping(verb, self._path, before, after, perform=lambda: self._secret.write_values(values))
 

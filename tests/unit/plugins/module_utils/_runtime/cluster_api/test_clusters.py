@@ -5,11 +5,18 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.pnow.infra.plugins.module_utils._clients.cluster_api.workloads import WorkloadClusters
+from ansible_collections.pnow.infra.plugins.module_utils._domain.cluster_api.credentials import (
+    Certificate,
+    token_from,
+)
 from ansible_collections.pnow.infra.plugins.module_utils._domain.cluster_api.resize import Refused
 from ansible_collections.pnow.infra.plugins.module_utils._domain.errors import (
     Failed,
@@ -27,26 +34,49 @@ from ansible_collections.pnow.infra.plugins.module_utils._runtime.task import Ou
 from tests.unit.plugins import clusters as made
 from tests.unit.plugins.claims import nothing, put, vanish_all
 from tests.unit.plugins.clusters import CLAIM, CLUSTER, OPTIONS, server, whole
-from tests.unit.plugins.kubeconfigs import SERVER, kubeconfig, secret
-from tests.unit.plugins.scripted import ScriptedClock, ScriptedKubernetes, ScriptedReporter, request
+from tests.unit.plugins.kubeconfigs import SERVER, kubeconfig, secret, service_account_token
+from tests.unit.plugins.scripted import ScriptedClock, ScriptedKubernetes, ScriptedReporter, conditions, request
 from tests.unit.plugins.scripted_vault import ScriptedVault
 
 ENDS = dt.datetime(2040, 1, 1, tzinfo=dt.UTC)
 AUTOSCALED = {f"cluster.x-k8s.io/cluster-api-autoscaler-node-group-{end}-size": "4" for end in ("min", "max")}
 
 
+class ScriptedWorkload(ScriptedKubernetes):
+    """A cluster that was made; its tokens last as long as is asked for, from when the clock says."""
+
+    def token(self, account: ObjectRef, seconds: int) -> str:
+        self.requests.append(f"token {account}")
+        if "token" in self.refuses:
+            raise self.refuses["token"]
+        starts = dt.datetime.fromtimestamp(self.clock.now, dt.UTC)
+        uid = self.objects[account]["metadata"]["uid"]
+        return service_account_token(starts, starts + dt.timedelta(seconds=seconds), uid)
+
+
 class ScriptedWorkloads:
-    def __init__(self, refuses: InfraError | None = None) -> None:
+    """``opened_with`` are the users of the kubeconfigs that have opened the cluster."""
+
+    def __init__(self, clock: ScriptedClock, refuses: InfraError | None = None) -> None:
         self.refuses = refuses
-        self.asked: list[str] = []
+        self.cluster = ScriptedWorkload(clock)
+        self.opened_with: list[Any] = []
 
     def parsed(self, text: str) -> Any:
-        return json.loads(text)
+        try:
+            return json.loads(text)
+        except ValueError:
+            return None
 
-    def require_answer(self, text: str, moment: float) -> None:
-        self.asked.append(text)
+    def certificate(self, pem: str) -> Certificate:
+        return WorkloadClusters(self.cluster.clock).certificate(pem)
+
+    @contextmanager
+    def opened(self, content: Any, moment: float) -> Iterator[ScriptedWorkload]:
+        self.opened_with.append(content["users"][0]["user"])
         if self.refuses is not None:
-            raise self.refuses
+            self.cluster.refuses["list"] = self.refuses
+        yield self.cluster
 
 
 class Engine:
@@ -55,7 +85,7 @@ class Engine:
     def __init__(self, clock: ScriptedClock, reporter: ScriptedReporter) -> None:
         self.clock = clock
         self.reporter = reporter
-        self.workloads = ScriptedWorkloads()
+        self.workloads = ScriptedWorkloads(clock)
         self.vault = ScriptedVault()
 
     def run(self, api: ScriptedKubernetes, *, check_mode: bool = False, **options: Any) -> Outcome:
@@ -289,6 +319,18 @@ def test_a_vm_that_never_boots_is_named(engine: Engine, clock: ScriptedClock) ->
     ]
 
 
+def test_what_the_scheduler_says_of_a_vm_tells_more_than_that_it_is_not_ready(
+    engine: Engine, clock: ScriptedClock
+) -> None:
+    told = conditions(Ready="False", PodScheduled="False: 0/3 nodes are available: 3 Insufficient memory.")
+    vm = made.vm()
+    vm["status"]["conditions"] = told
+    late = [made.claim("False"), made.workers(ready=1), made.machine(phase="Provisioning"), vm]
+    api = server(clock, *whole(), *late, made.kubevirt_machine(VMProvisioned="False: VM is not ready"))
+    with pytest.raises(TimedOut, match=r"VirtualMachine dev/dev-workers-x PodScheduled=False Scripted: 0/3 nodes"):
+        engine.run(api)
+
+
 def test_a_drain_that_is_held_up_names_pod_and_budget(engine: Engine, clock: ScriptedClock) -> None:
     why = "Drain not completed yet: Pod shop/web-1: cannot evict pod as it would violate the disruption budget web"
     draining = made.machine("dev-workers-old", leaving=True, Deleting=f"True: {why}")
@@ -336,7 +378,7 @@ def test_a_pause_is_reached_when_cluster_api_was_told(engine: Engine, clock: Scr
 
 def test_a_cluster_that_somebody_else_has_paused_is_said_to_be(engine: Engine, clock: ScriptedClock) -> None:
     api = server(clock, *whole(), paused())
-    with pytest.raises(Failed, match="can not become ready"):
+    with pytest.raises(Failed, match=r"can not become ready: Cluster dev/dev Paused=True: nothing is done about it as"):
         engine.run(api, wait_timeout="20m")
     assert 30 <= clock.now < 60
 
@@ -412,10 +454,10 @@ def test_the_kubeconfig_is_proved_and_kept_once(engine: Engine, clock: ScriptedC
     outcome = engine.run(api, **options)
     assert outcome.plan.changed
     assert json.loads(path.read_text()) == config
-    assert len(engine.workloads.asked) == 2
+    assert len(engine.workloads.opened_with) == 2
     assert outcome.facts["kubeconfig"]["server"] == SERVER
     assert not engine.run(api, **options).plan.changed
-    assert len(engine.workloads.asked) == 2
+    assert len(engine.workloads.opened_with) == 2
     assert config["users"][0]["user"]["client-key-data"] not in json.dumps([outcome.plan.diff, outcome.facts])
 
 
@@ -478,6 +520,123 @@ def test_with_the_cluster_its_kubeconfig_goes(engine: Engine, clock: ScriptedClo
     assert [action.verb for action in outcome.plan.actions] == ["delete", "delete"]
     assert engine.vault.stored == {}
     assert not engine.run(server(clock), kubeconfig="vault", state="absent").plan.changed
+
+
+@pytest.mark.parametrize(
+    ("known", "kept", "why"),
+    [
+        ("claim", kubeconfig(ENDS, "uat"), "it is that of a cluster called uat, not dev"),
+        ("claim", kubeconfig(ENDS), f"it opens the cluster at {SERVER}, and this one is at https://127.77.0.1:6443"),
+        ("name", kubeconfig(ENDS, "uat"), "it is that of a cluster called uat, not dev"),
+        ("", kubeconfig(ENDS), "the cluster has gone before, and without environment nothing tells whose it is"),
+        ("claim", {"some": "text"}, "it is none with a current context"),
+    ],
+)
+def test_the_kubeconfig_of_another_cluster_is_left_alone(
+    engine: Engine, tmp_path: Path, known: str, kept: dict[str, Any], why: str
+) -> None:
+    path, text = tmp_path / "kubeconfig", json.dumps(kept)
+    path.write_text(text)
+    stored = {"data": {"kubeconfig": text}, "metadata": {"version": 1}}
+    engine.vault.stored["secret/data/clusters/dev"] = stored
+    for place in ("path", "vault"):
+        claim = made.claim()
+        claim["status"]["clusterEndpoint"] = "https://127.77.0.1:6443"
+        api = server(engine.clock, *[*whole(), claim] * (known == "claim"), script=[vanish_all])
+        options = {"kubeconfig": place, "kubeconfig_path": str(path), "environment": "dev" if known else None}
+        outcome = engine.run(api, state="absent", **options)
+        assert len(outcome.plan.actions) == (known == "claim")
+    assert [f"is left alone: {why}; remove it by hand" in warning for warning in engine.reporter.warnings] == [True] * 2
+    assert path.read_text() == text
+    assert engine.vault.stored["secret/data/clusters/dev"] == stored
+
+
+def test_who_was_stopped_before_the_kubeconfig_went_ends_it_the_next_time(
+    engine: Engine, clock: ScriptedClock, tmp_path: Path
+) -> None:
+    path = tmp_path / "kubeconfig"
+    path.write_text(json.dumps(kubeconfig(ENDS)))
+    options = {"kubeconfig": "path", "kubeconfig_path": str(path), "state": "absent"}
+    assert engine.run(server(clock), **options).plan.changed
+    assert not path.exists()
+    assert not engine.run(server(clock), **options).plan.changed
+
+
+# A service account instead of the administrator
+
+ACCOUNT = {"kubeconfig": "vault", "kubeconfig_login": "service_account", "kubeconfig_lifetime": "8h"}
+WRITTEN = ["apply ServiceAccount kube-system/pnow-infra", "apply ClusterRoleBinding pnow-infra"]
+
+
+def stored_kubeconfig(engine: Engine) -> dict[str, Any]:
+    found = engine.vault.stored["secret/data/clusters/dev"]["data"]
+    config: dict[str, Any] = json.loads(found["kubeconfig"])
+    assert found["expires"] == token_from(config["users"][0]["user"]["token"]).expires.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return config
+
+
+def test_a_service_account_is_made_and_its_token_kept_until_half_of_its_life_is_over(
+    engine: Engine, clock: ScriptedClock
+) -> None:
+    api, cluster = server(clock, *whole(), secret(kubeconfig(ENDS))), engine.workloads.cluster
+    announced = engine.run(api, check_mode=True, **ACCOUNT)
+    assert [action.verb for action in announced.plan.actions] == ["create", "create", "create"]
+    assert (cluster.writes, engine.vault.writes) == ([], [])
+
+    outcome = engine.run(api, **ACCOUNT)
+    assert [action.verb for action in outcome.plan.actions] == ["create", "create", "create"]
+    assert outcome.plan.actions[0].target == "ServiceAccount kube-system/pnow-infra in dev-admin@dev"
+    assert cluster.writes == WRITTEN
+    config = stored_kubeconfig(engine)
+    assert engine.workloads.opened_with[-1] == config["users"][0]["user"]
+    assert config["users"][0]["user"]["token"] not in json.dumps([outcome.plan.diff, outcome.facts])
+
+    clock.now += 3 * 3600
+    for check_mode in (True, False):
+        assert not engine.run(api, check_mode=check_mode, **ACCOUNT, wait_timeout="9h").plan.changed
+    clock.now += 3600
+    assert engine.run(api, check_mode=True, **ACCOUNT).plan.actions[0].verb == "update"
+    assert stored_kubeconfig(engine) == config
+    assert [action.verb for action in engine.run(api, **ACCOUNT).plan.actions] == ["update"]
+    assert stored_kubeconfig(engine) != config
+    assert cluster.writes == WRITTEN
+
+
+def test_a_token_that_is_not_what_is_wanted_is_replaced(engine: Engine, clock: ScriptedClock) -> None:
+    api, cluster = server(clock, *whole(), secret(kubeconfig(ENDS))), engine.workloads.cluster
+    engine.run(api, **ACCOUNT)
+    clock.now += 60
+    assert engine.run(api, **{**ACCOUNT, "kubeconfig_lifetime": "1h"}).plan.changed
+    assert not engine.run(api, **ACCOUNT).plan.changed  # it lasts no longer than is wanted
+    (account,) = [ref for ref in cluster.objects if ref.kind == "ServiceAccount"]
+    del cluster.objects[account]
+    assert len(engine.run(api, **ACCOUNT, check_mode=True).plan.actions) == 2
+    cluster.objects[account] = {
+        **cluster.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "ServiceAccount",
+                "metadata": {"name": account.name, "namespace": account.namespace},
+            }
+        )
+    }
+    cluster.objects[account]["metadata"]["uid"] = "uid-another"
+    assert engine.run(api, **ACCOUNT).plan.changed
+    assert not engine.run(api, **ACCOUNT).plan.changed
+    assert [action.verb for action in engine.run(api, kubeconfig="vault").plan.actions] == ["update"]
+    assert (
+        "client-key-data"
+        in json.loads(engine.vault.stored["secret/data/clusters/dev"]["data"]["kubeconfig"])["users"][0]["user"]
+    )
+
+
+def test_a_token_that_is_refused_leaves_what_was_kept(engine: Engine, clock: ScriptedClock) -> None:
+    api = server(clock, *whole(), secret(kubeconfig(ENDS)))
+    engine.workloads.cluster.refuses["token"] = InvalidOption("may not specify a duration less than 10 minutes")
+    with pytest.raises(InvalidOption, match="less than 10 minutes") as error:
+        engine.run(api, **{**ACCOUNT, "kubeconfig_lifetime": "5m"})
+    assert error.value.facts["changed"] is True  # the account is there
+    assert engine.vault.writes == []
 
 
 # Reading

@@ -15,7 +15,8 @@ from ansible_collections.pnow.infra.plugins.module_utils._domain.redact import H
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.cluster_api.stores import FileStore, VaultStore
 from tests.unit.plugins.scripted_vault import ScriptedVault
 
-KUBECONFIG = Kubeconfig("the text", "https://127.0.0.1:6443", "kubernetes", dt.datetime(2040, 1, 1, tzinfo=dt.UTC))
+ENDS = dt.datetime(2040, 1, 1, tzinfo=dt.UTC)
+KUBECONFIG = Kubeconfig("the text", {}, "https://127.0.0.1:6443", "kubernetes", ENDS)
 RENEWED = dataclasses.replace(KUBECONFIG, text="another text")
 PATH = "secret/clusters/dev"
 
@@ -55,10 +56,13 @@ def test_a_file_that_others_may_read_is_mended(tmp_path: Path) -> None:
 
 
 def test_one_that_is_still_to_be_made_is_announced(tmp_path: Path) -> None:
-    store = FileStore(str(tmp_path / "dev.kubeconfig"))
-    keeping = store.keep(None)
-    assert keeping
-    assert keeping.after["kubeconfig"] == HIDDEN_NEW
+    announced = FileStore(str(tmp_path / "dev.kubeconfig")).announce()
+    assert (announced.verb, announced.after["kubeconfig"]) == ("create", HIDDEN_NEW)
+    vault = ScriptedVault()
+    assert VaultStore(vault, PATH).announce().verb == "create"
+    keep(VaultStore(vault, PATH))
+    announced = VaultStore(vault, PATH).announce()
+    assert (announced.verb, announced.after) == ("update", {"kubeconfig": HIDDEN_NEW})
 
 
 def test_a_file_is_removed_once(tmp_path: Path) -> None:
