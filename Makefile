@@ -16,11 +16,18 @@ ANSIBLE_TEST := python -m tests.gates.ansible_test
 OLDEST := .venv-2.19
 
 # Of tests/e2e: those that run beside whatever happens to the test bed, and those that take too long for every time.
-WITH_SERVERS := $(addprefix tests/e2e/,test_canaries.py test_interrupted_registration.py test_registration.py test_vault.py)
+WITH_SERVERS := $(addprefix tests/e2e/,test_canaries.py test_interrupted_registration.py test_registration.py \
+    test_restore_script.py test_vault.py)
 LONG := tests/e2e/test_thousand.py
-# On a test bed with clusters, which the others need not be.
-WITH_CLUSTERS := $(addprefix tests/e2e/,test_cluster_api_role.py test_clusters.py test_clusters_bed.py test_deployment_status.py \
-    test_helm.py)
+# Verbs as an operations team runs them, on a test bed of their own.
+VERBS := $(addprefix tests/e2e/,test_deletion_proof.py test_guards.py test_plan.py test_resize.py test_runs.py test_status.py)
+# On a test bed with caches, which the others need not be: those of every time, and those of the campaign.
+WITH_CACHES := tests/e2e/test_node.py
+CACHES_LONG := $(addprefix tests/e2e/,test_caches.py test_restore.py)
+# On a test bed with clusters, which the others need not be: those of every time, and those of the campaign.
+WITH_CLUSTERS := $(addprefix tests/e2e/,test_cluster_api_found.py test_cluster_chain.py test_clusters.py test_clusters_bed.py \
+    test_deployment_status.py test_helm.py)
+CLUSTERS_LONG := $(addprefix tests/e2e/,test_cluster_changes.py test_cluster_faults.py test_cluster_kill.py test_cluster_styles.py)
 
 ##@ Use it
 
@@ -51,7 +58,7 @@ test: ready ## every feature, once, on a test bed of its own: what .ci/run runs
 	@python -m tests.gates
 
 .PHONY: nightly
-nightly: ready ## the long campaigns, one after the other: kills, thousand, matrix, clusters, integration-oldest
+nightly: ready ## the long campaigns, one after the other: kills, thousand, matrix, verbs, caches, clusters, integration-oldest
 	@python -m tests.gates.nightly
 
 .PHONY: lint
@@ -90,13 +97,36 @@ molecule: build ## the playbooks from nothing to nothing, on test bed "test": mo
 
 .PHONY: e2e
 e2e: ready ## what playbooks and test beds survive, on test bed "test"
-	$(ON_BED) pytest tests/e2e $(addprefix --ignore=,$(WITH_SERVERS) $(WITH_CLUSTERS) $(LONG))
+	$(ON_BED) pytest tests/e2e $(addprefix --ignore=,$(WITH_SERVERS) $(VERBS) $(WITH_CACHES) $(CACHES_LONG) $(WITH_CLUSTERS) $(CLUSTERS_LONG) $(LONG))
+
+.PHONY: verbs
+verbs: export PNOW_GATES_BED := verbs
+verbs: ready ## plan, guards, Leases, proofs and status, as an operations team runs them, on test bed "verbs"
+	$(ON_BED) pytest $(VERBS)
 
 .PHONY: clusters
 clusters: export PNOW_TESTBED_WITH := clusters
 clusters: ready ## clusters of environments, and what stands in for KubeVirt, on test bed "clusters"
 	$(ON_BED) pytest $(WITH_CLUSTERS)
 	$(ON_BED) $(ANSIBLE_TEST) integration kubevirt_cluster
+
+.PHONY: cluster-campaign
+cluster-campaign: export PNOW_TESTBED_WITH := clusters
+cluster-campaign: export PNOW_KILLS ?= 10
+cluster-campaign: ready ## clusters through every change, fault and style, and kill -9 at ten moments per verb, on test bed "clusters"
+	$(ON_BED) pytest --capture=no $(CLUSTERS_LONG)
+
+.PHONY: caches
+caches: export PNOW_TESTBED_WITH := caches
+caches: ready ## pods that run: the node itself, caches, backups that dump, on test bed "caches"
+	$(ON_BED) pytest $(WITH_CACHES)
+	$(ON_BED) $(ANSIBLE_TEST) integration database_backup
+
+.PHONY: cache-campaign
+cache-campaign: export PNOW_TESTBED_WITH := caches
+cache-campaign: export PNOW_KILLS ?= 10
+cache-campaign: ready ## caches through every change and fault, and restores of databases, on test bed "caches"
+	$(ON_BED) pytest --capture=no $(CACHES_LONG)
 
 .PHONY: servers
 servers: ready ## what registrations in Vault survive, on servers that the tests start for themselves

@@ -19,8 +19,9 @@ description:
   - What an earlier object of the task has to make first, as a namespace, can only be compared here. Who may not write
     can run in check mode all the same, and is warned.
   - Ready means, by kind, for a C(CompositeResourceDefinition) established and offered, for a C(Provider) or C(Function)
-    installed and healthy, for a C(CustomResourceDefinition) established, for a Secret that the cluster puts a service
-    account's token into that it is there, and for any other kind that it exists.
+    installed and healthy, for a C(CustomResourceDefinition) established, for a C(Usage) or C(ClusterUsage) in force,
+    for a Secret that the cluster puts a service account's token into that it is there, and for any other kind that it
+    exists.
   - Only what this module created is deleted by it. An object that it creates gets annotation C(pnow.infra/created),
     which counts only where the API server records that this collection applied it. An object that exists already gets
     the fields that it is given, and stays somebody else's.
@@ -134,7 +135,7 @@ from ansible_collections.pnow.infra.plugins.module_utils._runtime.task import Ou
 
 def reconcile(request: Request) -> Outcome:
     clock = SystemClock()
-    with connect(request.options, clock, request.reporter.warn) as api:
+    with connect(request.options, clock, request.reporter.warn, permit=request.permit) as api:
         return reconcile_manifests(request, api, clock)
 
 

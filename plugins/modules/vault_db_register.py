@@ -396,7 +396,7 @@ CONNECTION: dict[str, dict[str, Any]] = {
 def reconcile(request: Request) -> Outcome:
     clock = SystemClock()
     cluster = partial(kubernetes.connect, request.options["kubernetes"], clock, request.reporter.warn)
-    with vault.connect(request.options, clock, request.redactor.remember) as api:
+    with vault.connect(request.options, clock, request.redactor.remember, permit=request.permit) as api:
         return reconcile_registration(request, api, cluster, PostgreSQLServers())
 
 

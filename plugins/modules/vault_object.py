@@ -104,7 +104,7 @@ from ansible_collections.pnow.infra.plugins.module_utils._runtime.vault.objects 
 
 
 def reconcile(request: Request) -> Outcome:
-    with connect(request.options, SystemClock(), request.redactor.remember) as api:
+    with connect(request.options, SystemClock(), request.redactor.remember, permit=request.permit) as api:
         return reconcile_object(request, api)
 
 

@@ -230,6 +230,22 @@ claims:
       spec: {}
       status: {}
       blockers: []
+effects:
+  description:
+    - What the changes mean to caches that exist, which are claims of kind C(RedisInstance). Nothing is told of other
+      kinds.
+  returned: when O(state=present)
+  type: list
+  elements: dict
+  contains:
+    name: {description: Name of the claim., type: str}
+    option: {description: "What changes, as role P(pnow.infra.cache#role) calls it.", type: str}
+    before: {description: Its value in the claim., type: raw}
+    after: {description: Its value from now on., type: raw}
+    effect: {description: "V(in place), or V(rolling): pods are replaced one by one.", type: str}
+    what: {description: The change in words., type: str}
+    why: {description: What it means to those who use the cache., type: str}
+  sample: []
 kept:
   description: The claims, and composites made for them, that were left alone because they are somebody else's.
   returned: when O(state=absent)
@@ -276,14 +292,15 @@ from ansible_collections.pnow.infra.plugins.module_utils._runtime.arguments impo
     STATE,
     WAIT,
 )
+from ansible_collections.pnow.infra.plugins.module_utils._runtime.caches.settling import CacheParticulars
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.crossplane.claims import reconcile_claims
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.task import Outcome, Request, Task, run_module
 
 
 def reconcile(request: Request) -> Outcome:
     clock = SystemClock()
-    with connect(request.options, clock, request.reporter.warn) as api:
-        return reconcile_claims(request, api, clock)
+    with connect(request.options, clock, request.reporter.warn, permit=request.permit) as api:
+        return reconcile_claims(request, api, clock, CacheParticulars())
 
 
 TASK = Task(

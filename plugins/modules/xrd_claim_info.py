@@ -180,6 +180,7 @@ claims:
 from ansible_collections.pnow.infra.plugins.module_utils._clients.clock import SystemClock
 from ansible_collections.pnow.infra.plugins.module_utils._clients.kubernetes.api import connect
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.arguments import CLAIM_NAME, KUBERNETES, WAIT
+from ansible_collections.pnow.infra.plugins.module_utils._runtime.caches.settling import CacheParticulars
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.crossplane.claim_info import describe_claims
 from ansible_collections.pnow.infra.plugins.module_utils._runtime.task import Outcome, Request, Task, run_module
 
@@ -187,7 +188,7 @@ from ansible_collections.pnow.infra.plugins.module_utils._runtime.task import Ou
 def reconcile(request: Request) -> Outcome:
     clock = SystemClock()
     with connect(request.options, clock, request.reporter.warn) as api:
-        return describe_claims(request, api, clock)
+        return describe_claims(request, api, clock, CacheParticulars())
 
 
 TASK = Task(

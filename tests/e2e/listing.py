@@ -20,6 +20,8 @@ PASSING = {
     "Lease": "is renewed by its holder, and says when",
     "ComponentStatus": "is not stored, but asked for when it is listed",
 }
+# What is kept of runs, on purpose, also of what is deleted.
+HISTORIES = "ConfigMap pnow-infra/history-"
 # Of an object's metadata, what every write changes.
 BOOKKEEPING = ("resourceVersion", "managedFields", "generation")
 SETTLED_SECONDS = 90.0
@@ -89,7 +91,8 @@ def kubernetes() -> Listing:
     """Every object of every kind that can be listed."""
     kinds = ask("kubectl", "api-resources", "--verbs=list", "--output=name").replace("\n", ",")
     items = json.loads(ask("kubectl", "get", kinds, "--all-namespaces", "--output=json"))["items"]
-    return {_named(item): _lasting(item) for item in items if item["kind"] not in PASSING}
+    lasting = {_named(item): _lasting(item) for item in items if item["kind"] not in PASSING}
+    return {name: item for name, item in lasting.items() if not name.startswith(HISTORIES)}
 
 
 def _named(item: dict[str, Any]) -> str:

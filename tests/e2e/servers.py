@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+# As long as a playbook may take on a machine that is busy with other things, in seconds.
+PATIENCE = 1200
 CLAIMS = "postgresqlinstances.database.yourdomain.com"
 COMPOSITES = "xpostgresqlinstances.database.yourdomain.com"
 
@@ -16,7 +18,7 @@ COMPOSITES = "xpostgresqlinstances.database.yourdomain.com"
 def ask(*command: str, given: str = "") -> str:
     """What a command answers, ``given`` its input. Raises CalledProcessError, with what the command has said of it."""
     try:
-        done = subprocess.run(command, input=given, check=True, capture_output=True, text=True, timeout=400)
+        done = subprocess.run(command, input=given, check=True, capture_output=True, text=True, timeout=PATIENCE)
     except subprocess.CalledProcessError as error:
         error.add_note(error.stdout + error.stderr)
         raise

@@ -13,8 +13,8 @@ CHEAP_OLDEST = "unit-oldest", "sanity-oldest"
 # Needs a few built programs, and no test bed.
 BUILT = ("compositions",)
 START = Gate("test bed", bed.command("up"), bed.named(bed.NAME))
-# The first lane has the test bed to itself; the second starts servers of its own.
-SERVED = ("integration", "molecule", "e2e"), ("servers",)
+# The first lane has the test bed to itself; the second starts servers, and then test beds, of its own.
+SERVED = ("integration", "molecule", "e2e"), ("servers", "caches")
 
 
 def main() -> int:

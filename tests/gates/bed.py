@@ -2,7 +2,8 @@
 """Test beds, through their command line.
 
 `python -m tests.gates.bed COMMAND [ARGUMENT...]` brings up the gates' own and runs a command in its environment. With
-$PNOW_TESTBED_WITH that is the one of the features named there, which nobody else has to wait for.
+$PNOW_TESTBED_WITH that is the one of the features named there, and with $PNOW_GATES_BED the one of that name, which
+nobody else has to wait for.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ from contextlib import contextmanager
 from tests.gates.paths import CHECKOUT
 from tests.gates.schedule import PASSED, Schedule
 from tests.gates.steps import entry, run, undisturbed
-from tests.testbed.bed import CLUSTERS, state_folder
+from tests.testbed.bed import CACHES, CLUSTERS, state_folder
 
 # Never another: the gates delete what they provision.
 NAME = "test"
 # Those that tests start beside it, and one after the other with each version of Crossplane.
 BESIDE, MATRIX = "beside", "matrix"
+# For what would take too long on the first of them.
+VERBS = "verbs"
 
 
 def command(*arguments: str) -> list[str]:
@@ -50,7 +53,7 @@ def environment(name: str) -> dict[str, str]:
 @contextmanager
 def alone(schedule: Schedule) -> Iterator[None]:
     """No test bed of the gates is up before or afterwards, whatever happens; if a gate fails, logs are kept."""
-    _take_down(NAME, CLUSTERS, BESIDE, MATRIX)
+    _take_down(NAME, VERBS, CACHES, CLUSTERS, BESIDE, MATRIX)
     before = len(schedule.outcomes)
     try:
         yield
@@ -59,7 +62,7 @@ def alone(schedule: Schedule) -> Iterator[None]:
             failed = [outcome.gate for outcome in schedule.outcomes[before:] if outcome.result != PASSED]
             if failed:
                 _keep_logs(failed[0])
-            _take_down(NAME, CLUSTERS, BESIDE, MATRIX)
+            _take_down(NAME, VERBS, CACHES, CLUSTERS, BESIDE, MATRIX)
 
 
 def _take_down(*names: str) -> None:
@@ -69,17 +72,18 @@ def _take_down(*names: str) -> None:
 
 
 def _keep_logs(gate: str) -> None:
-    logs = state_folder(NAME) / "logs"
     kept = CHECKOUT / "tests" / "output" / "testbed-logs" / gate
-    if logs.is_dir():
-        shutil.rmtree(kept, ignore_errors=True)
-        shutil.copytree(logs, kept)
-        print(f"==> the test bed's logs are kept in {kept.relative_to(CHECKOUT)}", flush=True)
+    shutil.rmtree(kept, ignore_errors=True)
+    for name in (NAME, CLUSTERS):
+        logs = state_folder(name) / "logs"
+        if logs.is_dir():
+            shutil.copytree(logs, kept / name)
+            print(f"==> the logs of test bed {name} are kept in {(kept / name).relative_to(CHECKOUT)}", flush=True)
 
 
 def main() -> int:
     """Run the command of our command line on the test bed of the gates; returns its exit status."""
-    name = os.environ.get("PNOW_TESTBED_WITH") or NAME
+    name = os.environ.get("PNOW_GATES_BED") or os.environ.get("PNOW_TESTBED_WITH") or NAME
     return run(command("up"), named(name)) or run(sys.argv[1:], environment(name))
 
 

@@ -8,7 +8,7 @@ from tests.gates.schedule import Schedule, has_oldest_python, report, targets
 from tests.gates.steps import entry
 
 # Targets of the Makefile, each on a new test bed.
-CAMPAIGNS = ("kills", "thousand", "matrix", "clusters")
+CAMPAIGNS = ("kills", "thousand", "matrix", "verbs", "cache-campaign", "clusters", "cluster-campaign")
 CAMPAIGNS_OLDEST = ("integration-oldest",)
 
 

@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -24,9 +24,11 @@ from typing import Any
 
 from tests import audit
 from tests.gates.steps import entry
+from tests.testbed import bed as beds
 
 HERE = Path(__file__).parent
 LOGS = Path(os.environ["PNOW_TESTBED_STATE"]) / "logs"
+WITH_CLUSTERS = beds.CLUSTERS in beds.load(LOGS.parent).features
 DOMAIN = "yourdomain.com"
 CLAIMS = f"postgresqlinstances.database.{DOMAIN}"
 # Where composites in namespaces are offered, beside claims.
@@ -34,6 +36,10 @@ NAMESPACED = "namespaced.example.org"
 PLATFORM = "crossplane-system"
 NAMESPACE = "perf"
 CREATED, UNCHANGED = 50, 100
+CLUSTER_CLAIMS = f"kubernetesclusters.compute.{DOMAIN}"
+CLUSTERS = "clusters.cluster.x-k8s.io"
+# The environment whose cluster all others are like.
+MODEL = "pr-29999"
 
 Commands = list[list[str]]
 
@@ -68,7 +74,7 @@ def main() -> None:
     options = parser.parse_args()
     _bootstrap("claims", DOMAIN)
     with tempfile.TemporaryDirectory(prefix="pnow-perf-") as folder:
-        for name in options.contests or CONTESTS:
+        for name in options.contests or [name for name in CONTESTS if WITH_CLUSTERS or name != "clusters"]:
             with CONTESTS[name](Path(folder), options.rounds) as contests:
                 for contest in contests:
                     _hold(contest)
@@ -115,10 +121,11 @@ def _is_of(side: Side, event: dict[str, Any]) -> bool:
     return bool(event["type"] == "request")
 
 
-def _run(command: Sequence[str]) -> None:
+def _run(command: Sequence[str]) -> str:
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout}")
+    return done.stdout
 
 
 @contextmanager
@@ -214,7 +221,51 @@ def vault(_folder: Path, rounds: int) -> Iterator[list[Contest]]:
         _run([*psql, "--command", 'DROP ROLE "perf-vault", "perf-reader", "perf-owner"'])
 
 
-CONTESTS = {"creation": creation, "deletion": deletion, "unchanged": unchanged, "vault": vault}
+@contextmanager
+def clusters(folder: Path, rounds: int) -> Iterator[list[Contest]]:
+    """A cluster until it is ready, beside the same objects of Cluster API by kubectl; then three at once beside one."""
+
+    def ours(number: int, count: int = 1) -> Commands:
+        names = [f"pr-{30_000 + 10 * number + place}" for place in range(count)]
+        return [["ansible-playbook", str(HERE / "clusters.yml"), f"--inventory={','.join(names)},"]]
+
+    def theirs(number: int) -> Commands:
+        name = f"pr-{40_000 + number}"
+        manifests = folder / f"{name}.json"
+        manifests.write_text(ordered.replace(MODEL, name))
+        wait = ["kubectl", "wait", f"{CLUSTERS}/{name}", f"--namespace={NAMESPACE}", "--for=condition=Available"]
+        return [["kubectl", "apply", f"--filename={manifests}"], [*wait, "--timeout=20m"]]
+
+    def delete() -> None:
+        for kind in (CLUSTER_CLAIMS, CLUSTERS):
+            _run(["kubectl", "delete", kind, f"--namespace={NAMESPACE}", "--all", "--timeout=20m"])
+
+    agents = ("pnow.infra/",)
+    one, three = Side("kubevirt_cluster", ours, agents), Side("three", partial(ours, count=3), agents)
+    with _namespace(NAMESPACE):
+        # The first also has everybody's programs and charts warm.
+        _run(["ansible-playbook", str(HERE / "clusters.yml"), f"--inventory={MODEL},"])
+        ordered = _ordered()
+        delete()
+        beside = Side("kubectl apply, wait", theirs, ("kubectl/",))
+        yield [
+            Contest("A cluster, until it is ready", one, beside, rounds, warm_up=False, after=delete),
+            Contest("Three clusters at once", three, replace(one, name="one"), rounds, warm_up=False, after=delete),
+        ]
+
+
+def _ordered() -> str:
+    """What the platform orders of Cluster API for the cluster that there is, as somebody with kubectl would."""
+    objects = json.loads(_run(["kubectl", "get", "objects.kubernetes.crossplane.io", "--output=json"]))["items"]
+    manifests = [each["spec"]["forProvider"]["manifest"] for each in objects]
+    items = [manifest for manifest in manifests if "cluster.x-k8s.io/" in manifest["apiVersion"]]
+    for manifest in items:
+        # Cluster API makes itself the owner of what is a cluster's.
+        manifest["metadata"].pop("ownerReferences", None)
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+
+
+CONTESTS = {"creation": creation, "deletion": deletion, "unchanged": unchanged, "vault": vault, "clusters": clusters}
 
 
 @contextmanager

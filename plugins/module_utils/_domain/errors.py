@@ -88,3 +88,11 @@ class Failed(InfraError):
 
 class TimedOut(InfraError):
     """The deadline passed before the awaited state was reached."""
+
+
+class Held(InfraError):
+    """Another run is at work on the same environment."""
+
+
+class Lost(InfraError):
+    """A run can not show any more that nobody else is at work on its environment, so it may not write."""

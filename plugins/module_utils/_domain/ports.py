@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -14,10 +15,21 @@ class Clock(Protocol):
     def monotonic(self) -> float:
         """Seconds that only ever increase."""
 
+    def boot_time(self) -> float:
+        """Seconds that only ever increase, also while this machine sleeps."""
+
     def wall_time(self) -> float:
         """Seconds of the epoch, as far as this machine knows."""
 
     def sleep(self, seconds: float) -> None: ...
+
+
+# Asked before each write that a server is to keep. Raises Held or Lost when another run may be writing.
+Permit = Callable[[], None]
+
+
+def unasked() -> None:
+    """The permit of a task that belongs to no run of a verb: nobody is asked."""
 
 
 class Reporter(Protocol):

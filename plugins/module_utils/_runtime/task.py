@@ -13,7 +13,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from .._domain.errors import InfraError
 from .._domain.plan import Plan
-from .._domain.ports import Reporter
+from .._domain.ports import Permit, Reporter, unasked
 from .._domain.redact import Redactor, names_in
 from .arguments import ArgumentSpec, open_in, secrets_in, without_secrets
 
@@ -25,12 +25,14 @@ class Request:
     """What one task was asked to do.
 
     Whatever leaves the task goes through ``redactor``: tell it each secret learnt, and each name that no option gives.
+    Whatever writes to a server asks for ``permit`` first, which is what clients are connected with.
     """
 
     options: Mapping[str, Any]
     check_mode: bool
     reporter: Reporter
     redactor: Redactor
+    permit: Permit = unasked
 
 
 @dataclass(frozen=True)
@@ -77,9 +79,11 @@ class ModuleReporter:
         self._module.warn(text)
 
 
-def execute(task: Task, options: Mapping[str, Any], check_mode: bool, reporter: Reporter) -> Result:
+def execute(
+    task: Task, options: Mapping[str, Any], check_mode: bool, reporter: Reporter, permit: Permit = unasked
+) -> Result:
     """Runs the task. An InfraError becomes a failed result; any other exception is a defect and passes through."""
-    return _result(task, _request(task, options, check_mode, reporter))
+    return _result(task, _request(task, options, check_mode, reporter, permit))
 
 
 def run_module(task: Task) -> None:
@@ -96,9 +100,11 @@ def run_module(task: Task) -> None:
     module.exit_json(**result)
 
 
-def _request(task: Task, options: Mapping[str, Any], check_mode: bool, reporter: Reporter) -> Request:
+def _request(
+    task: Task, options: Mapping[str, Any], check_mode: bool, reporter: Reporter, permit: Permit = unasked
+) -> Request:
     redactor = Redactor(secrets_in(task.arguments, options), open_in(task.arguments, options))
-    return Request(options, check_mode, RedactingReporter(reporter, redactor), redactor)
+    return Request(options, check_mode, RedactingReporter(reporter, redactor), redactor, permit)
 
 
 def _result(task: Task, request: Request) -> Result:

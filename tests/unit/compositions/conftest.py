@@ -137,6 +137,27 @@ def cluster_parameters_schema(cluster_xrd: Manifest) -> dict[str, Any]:
     return parameters_of(cluster_xrd)
 
 
+@pytest.fixture(scope="session")
+def cache_xrd(style: str, tmp_path_factory: pytest.TempPathFactory) -> Manifest:
+    return template("redis_instance/xrd.yml.j2", style, tmp_path_factory.mktemp("cache_xrd"))
+
+
+@pytest.fixture(scope="session")
+def cache_composition(style: str, tmp_path_factory: pytest.TempPathFactory) -> Manifest:
+    return template("redis_instance/composition.yml.j2", style, tmp_path_factory.mktemp("cache_composition"))
+
+
+@pytest.fixture(scope="session")
+def cache_renderer(rendering_process: subprocess.Popen[str], cache_composition: Manifest, style: str) -> Renderer:
+    return Renderer(rendering_process, cache_composition, style)
+
+
+@pytest.fixture(scope="session")
+def cache_parameters_schema(cache_xrd: Manifest) -> dict[str, Any]:
+    """The schema that the API server holds the parameters of a cache's claim to."""
+    return parameters_of(cache_xrd)
+
+
 def parameters_of(xrd: Manifest) -> dict[str, Any]:
     schema = xrd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     parameters: dict[str, Any] = schema["properties"]["spec"]["properties"]["parameters"]

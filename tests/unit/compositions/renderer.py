@@ -17,6 +17,9 @@ RESOURCE_NAME = "crossplane.io/composition-resource-name"
 CLAIM = "claim"
 COMPOSITE = "claim-x7k2p"
 CONNECTION = "postgres-connection"
+UID = "5b1c3c6e-0000-4000-8000-000000000001"
+# Where Crossplane keeps the connection details of a claim's composite.
+COMPOSITE_SECRET = {"namespace": "crossplane-system", "name": UID}
 
 
 @dataclass(frozen=True)
@@ -68,16 +71,22 @@ class Renderer:
         observed: Iterable[Manifest] = (),
         in_the_cluster: Iterable[Manifest] = (),
         namespace: str = "",
+        before: Rendering | None = None,
     ) -> Rendering:
         """Call the function for a composite with these parameters.
 
         `observed` are resources of its own that exist already, `in_the_cluster` are what it may look up. A composite or
-        its claim is in the namespace of its environment unless told otherwise.
+        its claim is in the namespace of its environment unless told otherwise. It has the status, and in its Secret the
+        connection details, of the rendering `before`.
         """
         own = list(observed)
         secrets = [connection_secret(resource) for resource in own if has_secret(resource)]
+        composite = self._composite(parameters, namespace or parameters["environment"])
+        if before:
+            composite["status"] = before.composite["status"]
+            secrets.append(composite_secret(before.connection))
         call = {
-            "composite": self._composite(parameters, namespace or parameters["environment"]),
+            "composite": composite,
             "composition": self.composition,
             "observed": own,
             "required": [*secrets, *in_the_cluster],
@@ -93,10 +102,13 @@ class Renderer:
     def _composite(self, parameters: Manifest, namespace: str) -> Manifest:
         kind: Manifest = self.composition["spec"]["compositeTypeRef"]
         if self.style == "claims":
-            claim = {"claimRef": {"namespace": namespace, "name": CLAIM}}
-            return {**kind, "metadata": {"name": COMPOSITE}, "spec": {"parameters": parameters, **claim}}
+            claim = {
+                "claimRef": {"namespace": namespace, "name": CLAIM},
+                "writeConnectionSecretToRef": COMPOSITE_SECRET,
+            }
+            return {**kind, "metadata": {"name": COMPOSITE, "uid": UID}, "spec": {"parameters": parameters, **claim}}
         secret = {"writeConnectionSecretToRef": {"name": CONNECTION}}
-        metadata = {"name": COMPOSITE, "namespace": namespace}
+        metadata = {"name": COMPOSITE, "namespace": namespace, "uid": UID}
         return {**kind, "metadata": metadata, "spec": {"parameters": parameters, **secret}}
 
 
@@ -134,6 +146,12 @@ def connection_secret(resource: Manifest) -> Manifest:
         },
         "data": {key: base64.b64encode(value.encode()).decode() for key, value in values.items()},
     }
+
+
+def composite_secret(connection: Mapping[str, str]) -> Manifest:
+    """The Secret that Crossplane writes for a composite."""
+    data = {key: base64.b64encode(value.encode()).decode() for key, value in connection.items()}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": COMPOSITE_SECRET, "data": data}
 
 
 def as_ready(resource: Manifest, status: Manifest | None = None) -> Manifest:

@@ -45,12 +45,20 @@ class ScriptedClock:
     def __init__(self) -> None:
         self.now = 0.0
         self._due: list[tuple[float, Callable[[], None]]] = []
+        self._once: list[tuple[float, Callable[[], object]]] = []
 
     def at(self, moment: float, happens: Callable[[], None]) -> None:
         """What happens once somebody sleeps beyond a moment."""
         self._due.append((moment, happens))
 
+    def once_at(self, moment: float, happens: Callable[[], object]) -> None:
+        """The same, but it happens once."""
+        self._once.append((moment, happens))
+
     def monotonic(self) -> float:
+        return self.now
+
+    def boot_time(self) -> float:
         return self.now
 
     def wall_time(self) -> float:
@@ -60,6 +68,10 @@ class ScriptedClock:
         self.now += seconds
         for _moment, happens in [entry for entry in self._due if entry[0] <= self.now]:
             happens()
+        ripe = [entry for entry in self._once if entry[0] <= self.now]
+        self._once = [entry for entry in self._once if entry not in ripe]
+        for _moment, happens_once in ripe:
+            happens_once()
 
 
 class ScriptedReporter:
@@ -89,6 +101,7 @@ class ScriptedKubernetes:
         self.stores: Callable[[Manifest], Manifest] = lambda manifest: manifest
         self.unlisted: list[str] = []
         self.busy = ""
+        self.versions = 0
 
     @property
     def writes(self) -> list[str]:
@@ -103,6 +116,9 @@ class ScriptedKubernetes:
 
     def strain(self) -> str:
         return self.busy
+
+    def now(self) -> float | None:
+        return self.clock.now
 
     def served(self, api_version: str, kind: str) -> Served:
         """Every kind is served; it is that of a claim, unless ``kinds`` says otherwise."""
@@ -138,6 +154,23 @@ class ScriptedKubernetes:
 
     def create(self, manifest: Manifest) -> Manifest | None:
         return None if ref_of(manifest) in self.objects else self.apply(manifest)
+
+    def swap(self, manifest: Manifest, version: str) -> Manifest | None:
+        ref = ref_of(manifest)
+        self._note("swap", ref)
+        if version and version != self.objects.get(ref, manifest)["metadata"].get("resourceVersion", version):
+            return None
+        if not version and ref in self.objects:
+            return None
+        stored = copy.deepcopy(manifest)
+        self.versions += 1
+        stored["metadata"]["resourceVersion"] = str(self.versions)
+        self.objects[ref] = stored
+        return copy.deepcopy(stored)
+
+    def user(self) -> str:
+        self._note("ask who", ObjectRef("authentication.k8s.io/v1", "SelfSubjectReview", ""))
+        return "jane"
 
     def contents(self, namespace: str) -> Contents:
         self._note("look through", ObjectRef("v1", "Namespace", namespace))

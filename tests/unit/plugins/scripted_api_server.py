@@ -19,6 +19,7 @@ Json = dict[str, Any]
 
 GROUP = "database.example.org"
 DISCOVERY: dict[str, Json] = {
+    "/api": {"kind": "APIVersions", "versions": ["v1"]},
     "/api/v1": {
         "resources": [
             {"name": "configmaps", "kind": "ConfigMap", "namespaced": True},
@@ -59,7 +60,7 @@ class Handler(BaseHTTPRequestHandler):
         asked = Asked(self.command, parts.path, dict(parse_qsl(parts.query)), list(self.headers.items()), body)
         self.server.script.next_step(asked)(self)
 
-    do_PATCH = do_DELETE = do_CONNECT = do_GET  # noqa: N815 - names of http.server
+    do_PATCH = do_POST = do_DELETE = do_CONNECT = do_GET  # noqa: N815 - names of http.server
 
     def log_message(self, *_: object) -> None: ...
 

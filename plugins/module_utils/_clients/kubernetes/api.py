@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -19,7 +20,7 @@ from ..._domain import errors
 from ..._domain.kubernetes.contents import Contents
 from ..._domain.kubernetes.manifest import FIELD_MANAGER, Manifest, ObjectRef, ref_of
 from ..._domain.kubernetes.ports import Seen, Served, Silence
-from ..._domain.ports import Clock
+from ..._domain.ports import Clock, Permit, unasked
 from . import refusals
 from .configuration import IMPORT_ERROR
 from .contents import contents_of
@@ -45,11 +46,17 @@ Warn = Callable[[str], None]
 
 @contextmanager
 def connect(
-    options: Mapping[str, Any], clock: Clock, warn: Warn | None = None, policy: Policy = POLICY
+    options: Mapping[str, Any],
+    clock: Clock,
+    warn: Warn | None = None,
+    policy: Policy = POLICY,
+    *,
+    permit: Permit = unasked,
 ) -> Iterator[KubernetesApi]:
     """The API server that the connection options name; its connections end with the context.
 
-    ``warn`` is told when its certificate is not verified. Raises MissingLibrary, InvalidOption.
+    ``warn`` is told when its certificate is not verified, ``permit`` asked before each write. Raises MissingLibrary,
+    InvalidOption.
     """
     if IMPORT_ERROR is not None:
         raise errors.MissingLibrary(
@@ -60,7 +67,7 @@ def connect(
     if sessions.current.unverified:
         _tell_unverified(sessions.current.place, warn)
     try:
-        yield KubernetesApi(Transport(sessions, clock, policy))
+        yield KubernetesApi(Transport(sessions, clock, policy, permit=permit))
     finally:
         sessions.close()
 
@@ -82,6 +89,7 @@ class KubernetesApi:
         self._transport = transport
         # By (apiVersion, kind). Only in memory, and only what is served.
         self._resources = {} if resources is None else resources
+        self._date = ""
 
     def bounded_by(self, moment: float) -> KubernetesApi:
         """The same server, asked until that moment of the clock and no longer."""
@@ -91,6 +99,13 @@ class KubernetesApi:
         """How busy the server has shown itself since the task began, in words; empty when it was not."""
         busy = str(self._transport.strain)
         return f"the Kubernetes API at {self._transport.place} is under strain: {busy}" if busy else ""
+
+    def now(self) -> float | None:
+        """The server's time when it last answered, to the second; None when it has not told."""
+        try:
+            return parsedate_to_datetime(self._date).timestamp()
+        except ValueError:
+            return None
 
     def get(self, ref: ObjectRef) -> Manifest | None:
         answer = self._transport.send(Call("GET", self.path_of(ref)))
@@ -147,14 +162,25 @@ class KubernetesApi:
         """
         ref = ref_of(manifest)
         path = self._apply_path(ref, force=force, dry_run=dry_run)
-        call = Call("PATCH", path, json.dumps(manifest).encode(), content_type=APPLY)
+        call = Call("PATCH", path, json.dumps(manifest).encode(), content_type=APPLY, storing=not dry_run)
         return self._checked(self._transport.send(call), "patch", ref)
 
     def create(self, manifest: Manifest) -> Manifest | None:
         """The same, but it can only create: None, and nothing written, when the object exists by now."""
+        return self._swap(manifest, NO_VERSION)
+
+    def swap(self, manifest: Manifest, version: str) -> Manifest | None:
+        """The same, taking over all fields, of an object that has this resource version; one that is empty creates.
+
+        None, and nothing written, when it has another one by now. One that was deleted meanwhile is made again.
+        """
+        return self._swap(manifest, version or NO_VERSION, force=True)
+
+    def _swap(self, manifest: Manifest, version: str, *, force: bool = False) -> Manifest | None:
         ref = ref_of(manifest)
-        new = {**manifest, "metadata": {**manifest["metadata"], "resourceVersion": NO_VERSION}}
-        call = Call("PATCH", self._apply_path(ref), json.dumps(new).encode(), content_type=APPLY, creating=True)
+        only = {**manifest, "metadata": {**manifest["metadata"], "resourceVersion": version}}
+        path, data = self._apply_path(ref, force=force), json.dumps(only).encode()
+        call = Call("PATCH", path, data, content_type=APPLY, swapping=True, storing=True)
         answer = self._transport.send(call)
         return None if answer.status == 409 else self._checked(answer, "patch", ref)
 
@@ -174,9 +200,27 @@ class KubernetesApi:
         }
         # A body counts instead of the query, which is what an audit log shows.
         options, query = ({**options, "dryRun": ["All"]}, "?dryRun=All") if dry_run else (options, "")
-        answer = self._transport.send(Call("DELETE", self.path_of(ref) + query, json.dumps(options).encode()))
+        call = Call("DELETE", self.path_of(ref) + query, json.dumps(options).encode(), storing=not dry_run)
+        answer = self._transport.send(call)
         if answer.status != 404 and not answer.other_uid:
             self._checked(answer, "delete", ref)
+
+    def user(self) -> str:
+        """The caller's name, as the API server knows it."""
+        ref = ObjectRef("authentication.k8s.io/v1", "SelfSubjectReview", "")
+        review = json.dumps({"apiVersion": ref.api_version, "kind": ref.kind}).encode()
+        answer = self._transport.send(Call("POST", self.path_of(ref), review))
+        return str(self._checked(answer, "create", ref)["status"]["userInfo"].get("username") or "")
+
+    def token(self, account: ObjectRef, seconds: int) -> str:
+        """A new token of a service account; the server decides whether it lasts as long."""
+        asked = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenRequest",
+            "spec": {"expirationSeconds": seconds},
+        }
+        answer = self._transport.send(Call("POST", f"{self.path_of(account)}/token", json.dumps(asked).encode()))
+        return str(self._checked(answer, "create", account)["status"]["token"])
 
     def contents(self, namespace: str) -> Contents:
         """Everything in a namespace that goes with it, metadata only."""
@@ -227,14 +271,19 @@ class KubernetesApi:
     def kinds(self, api_version: str) -> dict[str, Served]:
         """All kinds of a version of an API group."""
         answer = self._transport.send(Call("GET", _root(api_version)))
-        group = (
-            {}
-            if answer.status == 404
-            else self._checked(answer, "get", ObjectRef("v1", "APIResourceList", api_version))
-        )
+        if answer.status == 404:
+            self._require_kubernetes()
+            return {}
+        group = self._checked(answer, "get", ObjectRef("v1", "APIResourceList", api_version))
         kinds = {entry["kind"]: _served(entry) for entry in group.get("resources") or [] if "/" not in entry["name"]}
         self._resources |= {(api_version, kind): served for kind, served in kinds.items()}
         return kinds
+
+    def _require_kubernetes(self) -> None:
+        """Raises Unreachable when it is something else that knows no such group, for on the web everything says 404."""
+        answer = self._transport.send(Call("GET", "/api"))
+        if answer.status == 404 or (answer.status == 200 and answer.body.get("kind") != "APIVersions"):
+            raise refusals.not_kubernetes(self._transport.place, answer.status)
 
     def group_versions(self) -> list[str]:
         """Every version of every API group, the preferred ones of a group first."""
@@ -250,6 +299,7 @@ class KubernetesApi:
         )
 
     def _checked(self, answer: Answer, verb: str, ref: ObjectRef) -> Manifest:
+        self._date = str(answer.headers.get("Date") or "")
         if 200 <= answer.status < 300:
             return answer.body
         error = refusals.from_answer(self._transport.place, verb, ref, answer)

@@ -106,6 +106,14 @@ def not_served(place: str, api_version: str, kind: str) -> errors.NotServed:
     )
 
 
+def not_kubernetes(place: str, status: int) -> errors.Unreachable:
+    """The error for a server that is something else."""
+    return errors.Unreachable(
+        f"something that is not a Kubernetes API answered at {place} with status {status}",
+        next_step="correct host (K8S_AUTH_HOST) or the server in the kubeconfig, or look at what stands between",
+    )
+
+
 def from_answer(place: str, verb: str, ref: ObjectRef, answer: Answer) -> errors.InfraError:
     """The error for an answer that is not a success."""
     refusal = Refusal(place, verb, ref, answer)

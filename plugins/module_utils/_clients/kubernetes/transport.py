@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from ..._domain import errors
 from ..._domain.kubernetes.manifest import Manifest
-from ..._domain.ports import Clock
+from ..._domain.ports import Clock, Permit, unasked
 from ..._domain.text import inert
 from . import refusals
 from .policy import Answer, Garbled, Policy, failure_of_answer, failure_of_error
@@ -28,14 +28,18 @@ CHUNK = 65536
 
 @dataclass(frozen=True)
 class Call:
-    """One request, whichever session sends it; ``path`` includes the query. ``creating``: a conflict is an answer."""
+    """One request, whichever session sends it; ``path`` includes the query.
+
+    ``swapping``: a conflict is an answer. ``storing``: the server will have something else than before.
+    """
 
     method: str
     path: str
     data: bytes | None = None
     content_type: str = "application/json"
     accept: str = ""
-    creating: bool = False
+    swapping: bool = False
+    storing: bool = False
 
     @property
     def writing(self) -> bool:
@@ -52,26 +56,34 @@ class Transport:
         policy: Policy,
         ends: float = math.inf,
         strain: Strain | None = None,
+        *,
+        permit: Permit = unasked,
     ) -> None:
         self._sessions = sessions
         self._clock = clock
         self._ends = ends
         self.policy = policy
         self.strain = strain or Strain()
+        self._permit = permit
 
     @property
     def place(self) -> str:
         return self._sessions.current.place
 
     def bounded_by(self, moment: float) -> Transport:
-        return Transport(self._sessions, self._clock, self.policy, moment, self.strain)
+        return Transport(self._sessions, self._clock, self.policy, moment, self.strain, permit=self._permit)
 
     def send(self, call: Call) -> Answer:
-        """The server's answer, whatever its status. Raises Unreachable when there was none after the last attempt."""
+        """The server's answer, whatever its status. Raises Unreachable when there was none after the last attempt.
+
+        A permit is asked for before each attempt, for an earlier one may have taken its time.
+        """
         session = self._sessions.current
         renewed = False
         trail: list[str] = []
         while True:
+            if call.storing:
+                self._permit()
             outcome = self._attempt(session, call)
             if isinstance(outcome, Answer) and outcome.status == 401 and not renewed:
                 session, renewed = self._sessions.renewed(session), True
@@ -122,7 +134,7 @@ class Transport:
     def _pause(self, outcome: Answer | Exception, call: Call, trail: list[str]) -> float | None:
         """Seconds before the next attempt, None when there is none. Notes on the trail why this one failed."""
         if isinstance(outcome, Answer):
-            failure = None if call.creating and outcome.status == 409 else failure_of_answer(outcome)
+            failure = None if call.swapping and outcome.status == 409 else failure_of_answer(outcome)
         else:
             failure = failure_of_error(outcome, writing=call.writing)
         if failure is None:

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ..._domain import errors
-from ..._domain.ports import Clock
+from ..._domain.ports import Clock, Permit, unasked
 from ..._domain.text import inert
 from ..._domain.vault.ports import Credential, Data, Engine, StuckLease
 from . import auth, refusals
@@ -45,9 +45,10 @@ LogIn = Callable[[], Token]
 
 
 @contextmanager
-def connect(options: Mapping[str, Any], clock: Clock, learn: Learn) -> Iterator[VaultApi]:
+def connect(options: Mapping[str, Any], clock: Clock, learn: Learn, *, permit: Permit = unasked) -> Iterator[VaultApi]:
     """The Vault that the connection options name, with a token; ``learn`` is told every secret met on the way.
 
+    ``permit`` is asked before each write, but not before what a task takes back of its own: a token, a credential.
     A token from a login is replaced by that of a new login when it ends early, and revoked when the context ends.
     Raises MissingLibrary, InvalidOption, Unauthorized.
     """
@@ -56,7 +57,7 @@ def connect(options: Mapping[str, Any], clock: Clock, learn: Learn) -> Iterator[
             f"the Python library {IMPORT_ERROR.name} is not installed where this task runs",
             next_step="install the collection's requirements.txt there, or use its execution environment",
         )
-    api = VaultApi(_adapter(options), clock, options["retries"], learn)
+    api = VaultApi(_adapter(options), clock, options["retries"], learn, permit=permit)
     try:
         method = options["auth_method"]
         if method == "none":
@@ -105,6 +106,7 @@ class VaultApi:
         *,
         token: Token = auth.AGENTS_TOKEN,
         log_in: LogIn | None = None,
+        permit: Permit = unasked,
     ) -> None:
         self._adapter = adapter
         self._clock = clock
@@ -112,6 +114,7 @@ class VaultApi:
         self._learn = learn
         self._token = token
         self._log_in = log_in
+        self._permit = permit
         self._engines: list[Engine] = []
         self.server = str(adapter.base_uri)
 
@@ -123,7 +126,8 @@ class VaultApi:
         self._learn(token.value)
         adapter = RawAdapter.from_adapter(self._adapter)
         adapter.token = token.value
-        return VaultApi(adapter, self._clock, self._retries, self._learn, token=token, log_in=log_in)
+        permit = self._permit
+        return VaultApi(adapter, self._clock, self._retries, self._learn, token=token, log_in=log_in, permit=permit)
 
     def read(self, path: str) -> Data | None:
         """The data at a path; None when an engine is mounted there, and it has nothing."""
@@ -145,10 +149,10 @@ class VaultApi:
         return [str(key) for key in data.get("keys") or []]
 
     def write(self, path: str, data: Mapping[str, Any]) -> None:
-        self._checked(refusals.WRITE, path, *self._request("POST", path, data))
+        self._checked(refusals.WRITE, path, *self._request("POST", path, data, permit=self._permit))
 
     def delete(self, path: str) -> None:
-        self._checked(refusals.DELETE, path, *self._request("DELETE", path))
+        self._checked(refusals.DELETE, path, *self._request("DELETE", path, permit=self._permit))
 
     def engine(self, path: str) -> Engine:
         """The engine that serves a path, asked for once. Raises NotMounted when there is none that the token may see.
@@ -176,7 +180,8 @@ class VaultApi:
     def revoke_leases(self, prefix: str) -> None:
         """Revokes all leases under a prefix and waits until that has been done."""
         path = f"sys/leases/revoke-prefix/{prefix}"
-        self._checked(refusals.REVOKE, path, *self._request("POST", path, {"sync": True}, timeout=REVOKE_TIMEOUT))
+        how = {"timeout": REVOKE_TIMEOUT, "permit": self._permit}
+        self._checked(refusals.REVOKE, path, *self._request("POST", path, {"sync": True}, **how))
 
     def irrevocable_leases(self, prefix: str) -> list[StuckLease]:
         """The leases under a prefix that Vault has given up to revoke; Vault lists 10000 of all prefixes at most."""
@@ -249,12 +254,15 @@ class VaultApi:
         self._learn(self._token.value)
         self._adapter.token = self._token.value
 
-    def _send(self, method: str, path: str, data: Mapping[str, Any] | None = None, **how: Any) -> tuple[int, Data]:
+    def _send(
+        self, method: str, path: str, data: Mapping[str, Any] | None = None, *, permit: Permit = unasked, **how: Any
+    ) -> tuple[int, Data]:
         """Sends, and sends again what failed in passing. Raises Unreachable after the last attempt."""
         # What is quoted already is a name with a slash in it.
         url = f"/v1/{quote(path, safe='/%')}"
         for attempt in range(self._retries + 1):
             last, pause = attempt == self._retries, 0.4 * 2**attempt
+            permit()
             try:
                 response = self._adapter.request(method, url, json=data, raise_exception=False, **how)
             except requests.ConnectionError as error:

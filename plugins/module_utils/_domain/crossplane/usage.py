@@ -19,6 +19,9 @@ KINDS = (
 )
 LABEL = "crossplane.io/in-use"
 
+# Of a Usage that protects an environment: which one.
+ENVIRONMENT = "pnow.infra/environment"
+
 
 def is_protected(manifest: Manifest) -> bool:
     """Whether Crossplane would refuse to let anybody delete the object, because of some Usage."""
@@ -36,6 +39,11 @@ def ends_with(usage: Manifest, going: Collection[ObjectRef]) -> bool:
     """Whether a Usage, or the object on whose behalf it is, goes in the course of a deletion of these objects."""
     user = usage["spec"].get("by") or {}
     return ref_of(usage) in going or any(_names(user, ref) for ref in going)
+
+
+def is_protection(usage: Manifest) -> bool:
+    """Whether it was made because the inventory of an environment says that it is protected."""
+    return ENVIRONMENT in (usage["metadata"].get("labels") or {})
 
 
 def spoken(usage: Manifest, ref: ObjectRef) -> str:

@@ -51,6 +51,9 @@ class Kubernetes(Protocol):
     def strain(self) -> str:
         """How busy the server has shown itself since the task began, in words; empty when it was not."""
 
+    def now(self) -> float | None:
+        """The server's time when it last answered, to the second; None when it has not told."""
+
     def get(self, ref: ObjectRef) -> Manifest | None: ...
 
     def list_objects(self, api_version: str, kind: str, namespace: str = "", labels: str = "") -> list[Manifest]:
@@ -67,6 +70,15 @@ class Kubernetes(Protocol):
 
     def create(self, manifest: Manifest) -> Manifest | None:
         """The same, but it can only create: None, and nothing written, when the object exists by now."""
+
+    def swap(self, manifest: Manifest, version: str) -> Manifest | None:
+        """The same, taking over all fields, of an object that has this resource version; one that is empty creates.
+
+        None, and nothing written, when it has another one by now. One that was deleted meanwhile is made again.
+        """
+
+    def user(self) -> str:
+        """The caller's name, as the API server knows it."""
 
     def delete(self, ref: ObjectRef, *, uid: str, dry_run: bool = False) -> None:
         """Deletes that very object, foreground. One that is gone, or has another uid by now, is not an error."""

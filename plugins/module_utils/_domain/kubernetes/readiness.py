@@ -67,11 +67,20 @@ class Terminal:
 
 @dataclass(frozen=True)
 class Rule:
-    """The conditions that must be True, those that are in the way when False, and those that waiting can not mend."""
+    """The conditions that must be True, those that are in the way when False, and those that waiting can not mend.
+
+    Waiting does not mend what has ``failed`` either, conditions that should never be True.
+    """
 
     wanted: tuple[str, ...]
     hindering: tuple[str, ...] = ()
     terminal: tuple[Terminal, ...] = ()
+    failed: tuple[str, ...] = ()
+
+    def ends(self, condition: Condition) -> bool:
+        """Whether a condition is one that waiting can not mend."""
+        fails = condition.type in self.failed and condition.status == "True"
+        return fails or any(terminal.matches(condition) for terminal in self.terminal)
 
 
 _STILL_THERE = {("Deleting", "True"): "being deleted", ("Deleting", "False"): "not being deleted yet"}
@@ -89,9 +98,14 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("Function", "pkg.crossplane.io"): Rule(wanted=("Installed", "Healthy")),
     ("Configuration", "pkg.crossplane.io"): Rule(wanted=("Installed", "Healthy")),
     ("CustomResourceDefinition", "apiextensions.k8s.io"): Rule(wanted=("Established",)),
+    # Until then nothing keeps what it is of.
+    ("Usage", "protection.crossplane.io"): Rule(wanted=("Ready",)),
+    ("ClusterUsage", "protection.crossplane.io"): Rule(wanted=("Ready",)),
+    ("Usage", "apiextensions.crossplane.io"): Rule(wanted=("Ready",)),
 }
 
 XRD_OFFERED = Rule(wanted=("Established", "Offered"))
+JOB_DONE = Rule(wanted=("Complete",), failed=("Failed",))
 
 
 def rule_for(manifest: Manifest) -> Rule | None:
@@ -100,6 +114,8 @@ def rule_for(manifest: Manifest) -> Rule | None:
     kind = str(manifest.get("kind", ""))
     if kind == "CompositeResourceDefinition" and manifest.get("spec", {}).get("claimNames"):
         return XRD_OFFERED
+    if (kind, group) == ("Job", "batch") and not manifest.get("spec", {}).get("suspend"):
+        return JOB_DONE
     return RULES.get((kind, group))
 
 
@@ -121,7 +137,7 @@ def assess(manifest: Manifest | None, rule: Rule | None) -> Readiness:
     current = conditions(manifest)
     for condition in current.values():
         # What was wrong with an older spec may be just what the present one mends.
-        if not _stale(condition, manifest) and any(terminal.matches(condition) for terminal in rule.terminal):
+        if not _stale(condition, manifest) and rule.ends(condition):
             return Readiness(Phase.FAILED, condition)
     missing = _missing(rule, current) or _outdated(rule, current, manifest)
     return Readiness(Phase.PROGRESSING, missing) if missing else Readiness(Phase.READY)

@@ -13,6 +13,8 @@ from typing import Any
 from ..._domain.crossplane.claim import user_fields
 from ..._domain.crossplane.packages import Package, explained
 from ..._domain.crossplane.readiness import Node, Standing
+from ..._domain.errors import NotServed
+from ..._domain.kubernetes.blockers import Blocker, deepest_first
 from ..._domain.kubernetes.description import described_conditions, described_object
 from ..._domain.kubernetes.manifest import Manifest, ObjectRef, ref_of
 from ..._domain.kubernetes.ports import Kubernetes
@@ -25,9 +27,10 @@ from ..task import Outcome, Request
 from .claim_tree import SELECTED, blockers_of, events_of
 from .claims import await_ready, claim_fact, claims_from, require_places, standings
 from .packages import unhealthy_packages
+from .particulars import PLAIN, Particulars
 
 
-def describe_claims(request: Request, api: Kubernetes, clock: Clock) -> Outcome:
+def describe_claims(request: Request, api: Kubernetes, clock: Clock, particulars: Particulars = PLAIN) -> Outcome:
     """Reads the claims of option ``claims``, and behind each unready one what blocks it; first awaits them if asked to.
 
     In check mode nothing is awaited: what an earlier task would have requested will not come.
@@ -37,10 +40,10 @@ def describe_claims(request: Request, api: Kubernetes, clock: Clock) -> Outcome:
     live = _named(request, api) if request.options["claims"] is not None else _selected(request, api)
     awaited = request.options["wait"] and not request.check_mode
     if awaited:
-        live = await_ready(request, api, [ref for ref, _claim in live], deadline, changed=False).items()
+        live = await_ready(request, api, [ref for ref, _claim in live], deadline, particulars, changed=False).items()
     now, packages = clock.wall_time(), cache(lambda: unhealthy_packages(api))
     described = [
-        _description(request, api, ref, standing, now, packages=packages)
+        _description(request, api, ref, standing, now, particulars=particulars, packages=packages)
         for page in _pages(live)
         for ref, standing in _standings(request, api, page, proved=awaited).items()
     ]
@@ -75,6 +78,12 @@ def _selected(request: Request, api: Kubernetes) -> Iterable[tuple[ObjectRef, Ma
     """The claims as they are read: a platform may have more of them than need to be in memory at once."""
     options = request.options
     labels = ",".join(options["label_selectors"])
+    try:
+        api.served(options["api_version"], options["kind"])
+    except NotServed:
+        if request.check_mode:
+            return  # what an earlier task would have offered has no claims yet
+        raise
     for claim in api.scan(options["api_version"], options["kind"], options["namespace"] or "", labels):
         if options["environment"] in (None, _environment(claim)):
             yield ref_of(claim), claim
@@ -92,12 +101,25 @@ def _description(
     standing: Standing,
     now: float,
     *,
+    particulars: Particulars,
     packages: Callable[[], Sequence[Package]],
 ) -> dict[str, Any]:
-    claim, ready = standing.claim, standing.verdict.ready
-    blockers = [] if claim is None or ready else explained(blockers_of(api, {ref: standing}), packages())
+    claim = standing.claim
+    ready = particulars.verdict(api, standing).ready
+    blockers = [] if claim is None or ready else _blockers(api, ref, standing, particulars, packages)
     fact = {**claim_fact(ref, claim, blockers, ready=ready), "conditions": described_conditions(claim, now)}
     return {**fact, "tree": _tree(api, ref, standing, now)} if request.options["tree"] else fact
+
+
+def _blockers(
+    api: Kubernetes,
+    ref: ObjectRef,
+    standing: Standing,
+    particulars: Particulars,
+    packages: Callable[[], Sequence[Package]],
+) -> list[Blocker]:
+    found = [*blockers_of(api, {ref: standing}), *particulars.blockers(api, {ref: standing})]
+    return explained(deepest_first(found), packages())
 
 
 def _tree(api: Kubernetes, ref: ObjectRef, standing: Standing, now: float) -> list[dict[str, Any]]:

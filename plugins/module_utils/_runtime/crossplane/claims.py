@@ -115,18 +115,19 @@ def _present(
     plan = Plan(tuple(applies))
     _require_obeyed(request, api, claims, applies, observed)
     particulars.approve(api, applies, observed)
+    told = particulars.facts()
     if request.check_mode:
-        return Outcome(plan, {"claims": _facts(standings(request, api, {ref: observed[ref] for ref in refs}))})
+        return Outcome(plan, {"claims": _facts(standings(request, api, {ref: observed[ref] for ref in refs})), **told})
     await_departures(api, observed, deadline, request.reporter)
     applied = apply_all(api, applies, request.reporter, force=request.options["force_conflicts"])
     live: Mapping[ObjectRef, Manifest | None] = {**observed, **applied}
     if not request.options["wait"]:
-        return Outcome(plan, {"claims": _facts(standings(request, api, {ref: live[ref] for ref in refs}))})
+        return Outcome(plan, {"claims": _facts(standings(request, api, {ref: live[ref] for ref in refs})), **told})
     untouched = look(api, {ref: claim for ref, claim in observed.items() if ref not in applied})
     unready = [ref for ref in refs if ref in applied or not particulars.verdict(api, untouched[ref]).ready]
     live = {**live, **await_ready(request, api, unready, deadline, particulars, changed=plan.changed)}
     _require_kept(desired, applied, live)
-    return Outcome(plan, {"claims": [claim_fact(ref, live[ref], ready=True) for ref in refs]})
+    return Outcome(plan, {"claims": [claim_fact(ref, live[ref], ready=True) for ref in refs], **told})
 
 
 def _require_obeyed(

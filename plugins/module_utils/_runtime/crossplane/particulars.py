@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ..._domain.crossplane.readiness import Standing
 from ..._domain.kubernetes.blockers import Blocker
@@ -25,6 +26,10 @@ class Particulars:
         self, api: Kubernetes, applies: Sequence[Apply], observed: Mapping[ObjectRef, Manifest | None], /
     ) -> None:
         """Raises what stands against the applies, before check mode ends and anything is written."""
+
+    def facts(self) -> Mapping[str, Any]:
+        """What the last approval has to tell, beside what every result has."""
+        return {}
 
     def judge(self, api: Kubernetes, _clock: Clock, /) -> Judge:
         """Who says when a claim is ready that is awaited."""

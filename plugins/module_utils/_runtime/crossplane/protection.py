@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ..._domain.crossplane.usage import KINDS, ends_with, is_protected, protects, spoken
+from ..._domain.crossplane.usage import KINDS, ends_with, is_protected, is_protection, protects, spoken
 from ..._domain.errors import Forbidden, InUse, NotServed
 from ..._domain.kubernetes.manifest import Manifest, ObjectRef, ref_of
 from ..._domain.kubernetes.ports import Kubernetes
@@ -27,10 +27,10 @@ def require_unused(api: Kubernetes, going: Mapping[ObjectRef, Manifest]) -> None
     found = [(ref, usage) for ref in protected for usage in usages if protects(usage, ref)]
     if found:
         names = sorted({str(ref_of(usage)) for _ref, usage in found})
-        raise InUse(
-            some([spoken(usage, ref) for ref, usage in found]),
-            next_step=f"nothing was deleted; remove {some(names)} first",
-        )
+        way = f"remove {some(names)} first"
+        if all(is_protection(usage) for _ref, usage in found):
+            way = "write environment_protected: false into its inventory and run provision, in a run of its own, before"
+        raise InUse(some([spoken(usage, ref) for ref, usage in found]), next_step=f"nothing was deleted; {way}")
 
 
 def _usages(api: Kubernetes) -> Iterable[Manifest]:

@@ -106,7 +106,8 @@ def _causes(api: Kubernetes, leftovers: Sequence[Blocker], waited: Waited) -> tu
         packages = unhealthy_packages(api)
     except Unreachable:
         real, packages = [], []
-    leaving = [item for item in real if item and item.condition.type == "Deleting"]
+    known = {item.ref for item in leftovers}  # in its own place: what waits for others is not their cause
+    leaving = [item for item in real if item and item.condition.type == "Deleting" and item.ref not in known]
     everything = deepest_first([*leftovers, *leaving])
     return everything, explained(everything, packages)
 

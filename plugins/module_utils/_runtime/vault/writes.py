@@ -35,5 +35,5 @@ def reported(*, changed: bool) -> Iterator[None]:
     try:
         yield
     except InfraError as error:
-        error.facts["changed"] = changed
+        error.facts["changed"] = changed or bool(error.facts.get("changed"))
         raise

@@ -674,6 +674,17 @@ def test_a_kind_that_is_not_served(api_server: ScriptedApiServer, api: Kubernete
             api.get(ObjectRef(api_version, "Queue", "a", "dev"))
 
 
+@pytest.mark.parametrize("answer", [reply(404, "<html>"), reply(200, {"hello": "world"})])
+def test_what_is_no_kubernetes_api_is_not_taken_for_one_without_the_kind(
+    api_server: ScriptedApiServer, api: KubernetesApi, answer: Step
+) -> None:
+    api_server.on("GET /api", answer)
+    with pytest.raises(
+        errors.Unreachable, match=r"something that is not a Kubernetes API answered at .*; correct host"
+    ):
+        api.get(ObjectRef("nothing.example.org/v1", "Queue", "a", "dev"))
+
+
 def test_a_kind_is_looked_up_again_once_it_is_served(api_server: ScriptedApiServer, api: KubernetesApi) -> None:
     path = f"/apis/{GROUP}/v1"
     api_server.on(f"GET {path}", reply(404, "404 page not found"), reply(200, DISCOVERY[path]))

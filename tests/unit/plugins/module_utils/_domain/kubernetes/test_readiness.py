@@ -101,3 +101,20 @@ def test_a_secret_that_the_cluster_fills_in() -> None:
     assert assess_by_kind({**secret, "data": {"token": "eA=="}}).ready
     assert assess_by_kind({"apiVersion": "v1", "kind": "Secret", "type": "Opaque"}).ready
     assert not assess_by_kind(None).ready
+
+
+@pytest.mark.parametrize(
+    ("spec", "conditions", "phase"),
+    [
+        ({}, [], "progressing"),
+        ({}, [("Complete", "True", 0)], "ready"),
+        ({}, [("Failed", "True", 0)], "failed"),
+        ({}, [("Failed", "False", 0)], "progressing"),
+        ({"suspend": True}, [], "ready"),
+    ],
+)
+def test_a_job_is_ready_when_it_is_done(
+    spec: dict[str, Any], conditions: list[tuple[str, str, int]], phase: str
+) -> None:
+    job = {"apiVersion": "batch/v1", "kind": "Job", "spec": spec, **claim(*conditions)}
+    assert assess_by_kind(job).phase.value == phase
