@@ -118,7 +118,7 @@ cluster-campaign: ready ## clusters through every change, fault and style, and k
 
 .PHONY: caches
 caches: export PNOW_TESTBED_WITH := caches
-caches: ready ## pods that run: the node itself, caches, backups that dump, on test bed "caches"
+caches: ready ## pods that run: the node itself, backups that dump, on test bed "caches"
 	$(ON_BED) pytest $(WITH_CACHES)
 	$(ON_BED) $(ANSIBLE_TEST) integration database_backup
 
