@@ -118,14 +118,14 @@ cluster-campaign: ready ## clusters through every change, fault and style, and k
 
 .PHONY: caches
 caches: export PNOW_TESTBED_WITH := caches
-caches: ready ## pods that run: the node itself, backups that dump, on test bed "caches"
+caches: ready ## pods that run: what the test bed's node does, on test bed "caches"
 	$(ON_BED) pytest $(WITH_CACHES)
-	$(ON_BED) $(ANSIBLE_TEST) integration database_backup
 
 .PHONY: cache-campaign
 cache-campaign: export PNOW_TESTBED_WITH := caches
 cache-campaign: export PNOW_KILLS ?= 10
-cache-campaign: ready ## caches through every change and fault, and restores of databases, on test bed "caches"
+cache-campaign: ready ## backups that dump, caches through every change and fault, restores of databases, on test bed "caches"
+	$(ON_BED) $(ANSIBLE_TEST) integration database_backup
 	$(ON_BED) pytest --capture=no $(CACHES_LONG)
 
 .PHONY: servers
