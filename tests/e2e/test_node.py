@@ -159,20 +159,20 @@ def test_volumes_are_what_they_are_made_of_and_follow_it() -> None:
     volumes = [
         {"name": "files", "configMap": {"name": "files"}},
         {"name": "all", "projected": {"sources": sources}},
-        {"name": "work", "emptyDir": {}},
+        {"name": "scratch", "emptyDir": {}},
     ]
     mounts = [
         {"name": "files", "mountPath": "/etc/files"},
         {"name": "all", "mountPath": "/all", "readOnly": True},
         {"name": "files", "mountPath": "/one.conf", "subPath": "a.conf"},
-        {"name": "work", "mountPath": "/work"},
+        {"name": "scratch", "mountPath": "/scratch"},
     ]
     look = "cat /etc/files/a.conf /one.conf /all/sub/b /all/key /all/labels; wc -w < /all/token; touch /all/x; touch /x"
     follow = "until grep -q other /etc/files/a.conf; do sleep 1; done; echo followed"
-    spec = {"volumes": volumes, "initContainers": [{**container("echo init > /work/told"), "name": "first"}]}
+    spec = {"volumes": volumes, "initContainers": [{**container("echo init > /scratch/told"), "name": "first"}]}
     spec["initContainers"][0]["volumeMounts"] = mounts
     secured = {"readOnlyRootFilesystem": True}
-    script = f"{look}; cat /work/told; {follow}"
+    script = f"{look}; cat /scratch/told; {follow}"
     pod("volumes", script, spec=spec, securityContext=secured, volumeMounts=mounts)
     arrives("pod/volumes", ".status.phase", "Running")
     apply("ConfigMap", "files", {}, data={"a.conf": "other", "b.conf": "two"})
