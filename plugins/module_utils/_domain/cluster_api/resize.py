@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from enum import Enum
 from typing import Any
 
 from ..errors import InvalidOption
+from ..units import quantity
 from .claim import OPTIONS
 from .versions import parsed
 
@@ -80,9 +79,6 @@ _FIXED = {
     "controlPlaneEndpoint": "its certificates and kubeconfigs have the old address",
 }
 
-_UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
-_QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)(k|M|G|T|Ki|Mi|Gi|Ti)?")
-
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
     """How the parameters differ, in the order of the options; of one that was never known nothing is said."""
@@ -113,14 +109,9 @@ def require_possible(found: Iterable[Change]) -> None:
 def _same(name: str, before: Any, after: Any) -> bool:
     if name == "kubernetesVersion" and isinstance(before, str) and isinstance(after, str):
         return before == after or (parsed(before) is not None and parsed(before) == parsed(after))
-    if isinstance(before, str) and isinstance(after, str) and _size(before) is not None:
-        return before == after or _size(before) == _size(after)
+    if isinstance(before, str) and isinstance(after, str) and quantity(before) is not None:
+        return before == after or quantity(before) == quantity(after)
     return bool(before == after)
-
-
-def _size(text: Any) -> Decimal | None:
-    found = _QUANTITY.fullmatch(str(text))
-    return Decimal(found[1]) * _UNITS[found[2] or ""] if found else None
 
 
 def _in_place(name: str, before: Any, after: Any) -> Change:
@@ -138,7 +129,7 @@ def _fixed(name: str, before: Any, after: Any) -> Change:
 
 
 def _storage(name: str, before: Any, after: Any) -> Change:
-    old, new = _size(before), _size(after)
+    old, new = quantity(before), quantity(after)
     if old is not None and new is not None and new < old:
         return Change(name, before, after, Way.REPLACE, "what is on a machine's disk may not fit any more", _REPLACE)
     return _rolling(name, before, after)

@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
+
+from ..units import quantity
 
 # The lightest first.
 EFFECTS = ("in place", "rolling", "replace", "impossible")
@@ -44,10 +45,6 @@ RULES: Mapping[str, Rule] = {
 # No sizes, and yet pods are replaced one by one.
 ROLLING = frozenset({"evictionPolicy", "rotatePassword"})
 
-_UNITS: dict[str, int | Decimal] = {"": 1, "m": Decimal("0.001"), "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
-_UNITS |= {f"{unit}i": 1024**power for power, unit in enumerate("KMGT", start=1)}
-_QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)([mkMGT]|[KMGT]i)?")
-
 
 @dataclass(frozen=True)
 class Change:
@@ -81,5 +78,4 @@ def heaviest(changes: Sequence[Mapping[str, Any]]) -> str:
 def _amount(value: Any, rule: Rule | None) -> Decimal | int | None:
     if rule and value in rule.words:
         return rule.words.index(value)
-    found = _QUANTITY.fullmatch(str(value))
-    return Decimal(found[1]) * _UNITS[found[2] or ""] if found else None
+    return quantity(value)

@@ -5,22 +5,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from ..errors import InvalidOption
+from ..units import quantity
 
 _GIB = 2**30
-_UNITS = {
-    "": 1,
-    "m": Decimal("0.001"),
-    **{unit: 1000**power for power, unit in enumerate("kMGTP", 1)},
-    **{f"{unit}i": 1024**power for power, unit in enumerate("KMGTP", 1)},
-}
-_QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)([A-Za-z]*)")
 
 # What may be priced per unit, and by size, by the word that stands before a colon.
 UNITS = ("cpu", "memory_gib", "storage_gib")
@@ -103,9 +96,9 @@ def requested_by(capability: str, parameters: Mapping[str, Any]) -> Requested:
     return _ORDERS.get(capability, _nothing)(parameters)
 
 
-def gib(quantity: Any) -> Decimal | None:
-    """A quantity of Kubernetes' (``8Gi``, ``500M``) in GiB; None when it is none."""
-    value = _plain(quantity)
+def gib(size: Any) -> Decimal | None:
+    """A quantity of Kubernetes' in GiB; None when it is none."""
+    value = quantity(size)
     return None if value is None else value / _GIB
 
 
@@ -114,13 +107,6 @@ def number(value: Decimal | None) -> float | None:
     if value is None:
         return None
     return int(value) if value == value.to_integral_value() else round(float(value), 3)
-
-
-def _plain(quantity: Any) -> Decimal | None:
-    found = _QUANTITY.fullmatch(str(quantity))
-    if not found or found[2] not in _UNITS:
-        return None
-    return Decimal(found[1]) * Decimal(_UNITS[found[2]])
 
 
 def _sum(one: Decimal | None, other: Decimal | None) -> Decimal | None:
@@ -167,7 +153,7 @@ def _cluster(parameters: Mapping[str, Any]) -> Requested:
 def _machines(parameters: Mapping[str, Any], which: str) -> Requested:
     # Without a class of storage machines run on their image, and what they write is on no volume.
     storage = gib(parameters.get(f"{which}Storage")) if parameters.get("storageClass") else None
-    each = Requested(_plain(parameters.get(f"{which}CPU")), gib(parameters.get(f"{which}Memory")), storage)
+    each = Requested(quantity(parameters.get(f"{which}CPU")), gib(parameters.get(f"{which}Memory")), storage)
     return each * _count(parameters, f"{which}Nodes")
 
 

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Durations as people write them."""
+"""Durations and quantities as people write them."""
 
 from __future__ import annotations
+
+from decimal import Decimal
 
 import pytest
 
 from ansible_collections.pnow.infra.plugins.module_utils._domain.errors import InvalidOption
-from ansible_collections.pnow.infra.plugins.module_utils._domain.units import age, seconds, spoken
+from ansible_collections.pnow.infra.plugins.module_utils._domain.units import age, quantity, seconds, spoken
 
 
 @pytest.mark.parametrize(
@@ -42,3 +44,21 @@ def test_spoken(duration: float, expected: str) -> None:
 )
 def test_the_age_of_a_moment(since: str, expected: str) -> None:
     assert age(since, now=3600) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("8Gi", 8 * 2**30),
+        ("500M", 500_000_000),
+        ("250m", Decimal("0.25")),
+        ("1.5Ki", 1536),
+        (2, 2),
+        ("k", None),
+        ("8GB", None),
+        ("-1", None),
+        (None, None),
+    ],
+)
+def test_a_quantity_is_a_number(text: object, number: object) -> None:
+    assert quantity(text) == number
