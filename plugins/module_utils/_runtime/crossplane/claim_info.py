@@ -12,10 +12,10 @@ from typing import Any
 
 from ..._domain.crossplane.claim import user_fields
 from ..._domain.crossplane.packages import Package, explained
-from ..._domain.crossplane.readiness import Node, Standing
+from ..._domain.crossplane.readiness import Standing
 from ..._domain.errors import NotServed
 from ..._domain.kubernetes.blockers import Blocker, deepest_first
-from ..._domain.kubernetes.description import described_conditions, described_object
+from ..._domain.kubernetes.description import described_conditions
 from ..._domain.kubernetes.manifest import Manifest, ObjectRef, ref_of
 from ..._domain.kubernetes.ports import Kubernetes
 from ..._domain.plan import Plan
@@ -24,7 +24,7 @@ from ..._domain.units import seconds
 from ..kubernetes.applying import observe
 from ..kubernetes.waiting import Deadline
 from ..task import Outcome, Request
-from .claim_tree import SELECTED, blockers_of, events_of
+from .claim_tree import SELECTED, blockers_of, described_tree
 from .claims import await_ready, claim_fact, claims_from, require_places, standings
 from .packages import unhealthy_packages
 from .particulars import PLAIN, Particulars
@@ -108,7 +108,7 @@ def _description(
     ready = particulars.verdict(api, standing).ready
     blockers = [] if claim is None or ready else _blockers(api, ref, standing, particulars, packages)
     fact = {**claim_fact(ref, claim, blockers, ready=ready), "conditions": described_conditions(claim, now)}
-    return {**fact, "tree": _tree(api, ref, standing, now)} if request.options["tree"] else fact
+    return {**fact, "tree": described_tree(api, ref, standing, now)} if request.options["tree"] else fact
 
 
 def _blockers(
@@ -120,17 +120,3 @@ def _blockers(
 ) -> list[Blocker]:
     found = [*blockers_of(api, {ref: standing}), *particulars.blockers(api, {ref: standing})]
     return explained(deepest_first(found), packages())
-
-
-def _tree(api: Kubernetes, ref: ObjectRef, standing: Standing, now: float) -> list[dict[str, Any]]:
-    return [
-        described_object(
-            node.ref,
-            node.manifest,
-            node.readiness,
-            depth=node.depth,
-            now=now,
-            events=events_of(api, node.ref, node.manifest),
-        )
-        for node in (Node(ref, standing.claim, depth=0), *standing.behind)
-    ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from ..._domain.crossplane.claim import composite_ref, lagging, resource_refs
 from ..._domain.crossplane.definition import (
@@ -23,6 +23,7 @@ from ..._domain.crossplane.readiness import CROSSPLANE_CATEGORIES, CROSSPLANE_RU
 from ..._domain.crossplane.real_object import hindrance, kept_by, last_seen, same_object
 from ..._domain.errors import Forbidden, InfraError, NotServed, Rejected
 from ..._domain.kubernetes.blockers import MOST_BLOCKERS, Blocker, blocker, deepest_first
+from ..._domain.kubernetes.description import described_object
 from ..._domain.kubernetes.manifest import (
     Condition,
     Manifest,
@@ -128,6 +129,23 @@ def _rule(api: Kubernetes, ref: ObjectRef, manifest: Manifest | None) -> Rule | 
     """Composites may be composed of anything: a Secret, for one, has no conditions."""
     ours = CROSSPLANE_CATEGORIES.intersection(api.served(ref.api_version, ref.kind).categories)
     return CROSSPLANE_RULE if ours else rule_for(manifest or {})
+
+
+def described_tree(
+    api: Kubernetes, ref: ObjectRef, standing: Standing, now: float, *, events_of_ready: bool = True
+) -> list[dict[str, Any]]:
+    """A claim and what is behind it as entries of a result, from above; ``now`` is what ages are counted to."""
+    return [
+        described_object(
+            node.ref,
+            node.manifest,
+            node.readiness,
+            depth=node.depth,
+            now=now,
+            events=events_of(api, node.ref, node.manifest) if events_of_ready or not node.readiness.ready else [],
+        )
+        for node in (Node(ref, standing.claim, depth=0), *standing.behind)
+    ]
 
 
 def trees(api: Kubernetes, roots: Sequence[Manifest]) -> dict[ObjectRef, Manifest]:

@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..._domain.cluster_api.ports import Workloads
-from ..._domain.crossplane.readiness import Node, Standing
+from ..._domain.crossplane.readiness import Standing
 from ..._domain.errors import InfraError, NotServed
-from ..._domain.kubernetes.description import described_object
 from ..._domain.kubernetes.manifest import ObjectRef
 from ..._domain.kubernetes.ports import Kubernetes
 from ..._domain.overview.certificates import certificates_in
@@ -20,7 +19,7 @@ from ..._domain.overview.survey import moment
 from ..._domain.plan import Plan
 from ..._domain.ports import Clock
 from ..._domain.runs.record import history_ref, runs_in
-from ..crossplane.claim_tree import events_of, look
+from ..crossplane.claim_tree import described_tree, look
 from ..crossplane.claims import claims_from
 from ..kubernetes.applying import observe
 from ..task import Outcome, Request
@@ -78,17 +77,8 @@ class _Reading:
 
     def _nodes(self, ref: ObjectRef, standing: Standing) -> Entries:
         now = self._api.now()
-        return [
-            described_object(
-                node.ref,
-                node.manifest,
-                node.readiness,
-                depth=node.depth,
-                now=self._clock.wall_time() if now is None else now,
-                events=[] if node.readiness.ready else events_of(self._api, node.ref, node.manifest),
-            )
-            for node in (Node(ref, standing.claim, depth=0), *standing.behind)
-        ]
+        counted_to = self._clock.wall_time() if now is None else now
+        return described_tree(self._api, ref, standing, counted_to, events_of_ready=False)
 
     def _certificates_of(self, name: str) -> Iterator[dict[str, str]]:
         """Of a kubeconfig that is not there yet nothing is said: its cluster says how far it is."""
